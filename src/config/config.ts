@@ -1,0 +1,115 @@
+import type { SessionPolicy } from '../session/policy.ts'
+import type { Bytes, Ms } from '../units.ts'
+
+/** Everything an operator decides, parsed, checked and in domain types. Made by read-config.ts, replaced whole on reload. */
+export interface Config {
+  listeners: readonly ListenerConfig[]
+  /** Where the embedded Redis, the self-signed certificate and the demo keys live. */
+  dataDir: string
+  /** Absent: an embedded private Redis. */
+  redisUrl?: string
+  embeddedRedis: { serverBin?: string; durability: 'everysec' | 'strict'; maxMemory: Bytes }
+  /** Base URL under which other nodes and resuming callers reach this node; derived from the first listener when absent. */
+  advertiseUrl?: string
+  door: DoorConfig
+  drain: { deadline: Ms }
+  logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** Mixed into key hashes (HMAC-SHA-256); empty for none. */
+  pepper: string
+  /** HMAC of the operator's admin key. */
+  adminKeyHash: string | null
+  providers: ReadonlyMap<string, ProviderConfig>
+  /** By the name a caller asks for. */
+  models: ReadonlyMap<string, ModelConfig>
+  plans: ReadonlyMap<string, PlanConfig>
+  /** By tenant id, `[a-z0-9_]{1,40}`. */
+  tenants: ReadonlyMap<string, TenantConfig>
+}
+
+export interface ListenerConfig {
+  host: string
+  /** 0 takes a free port. */
+  port: number
+  /** `self-signed` makes a certificate for localhost in the data folder; its path is printed at start. */
+  tls: { certFile: string; keyFile: string } | 'self-signed' | null
+}
+
+/** Bounds on what one socket, one address and one node may do (reference: hardening, the edge). */
+export interface DoorConfig {
+  maxMessage: Bytes
+  maxFragments: number
+  maxBufferedChunks: number
+  messagesPerSecond: number
+  messageBurst: number
+  bytesPerSecond: Bytes
+  byteBurst: Bytes
+  /** From the upgrade to the first valid event. */
+  firstEvent: Ms
+  pingEvery: Ms
+  socketsPerAddress: number
+  upgradesPerAddressPerSecond: number
+  maxSessions: number
+  /** Share of maxSessions that may be parked at once, 0 to 1. */
+  maxParkedShare: number
+  /** CIDR ranges whose X-Forwarded-For is believed. */
+  trustedProxies: readonly string[]
+  /** Origins allowed for tenants that name none of their own; exact scheme://host:port. */
+  origins: readonly string[]
+  /** A reader's backlog past which the other side is paused, and past which the reader is cut at once. */
+  softBacklog: Bytes
+  hardBacklog: Bytes
+  /** How long a reader may stay over the soft backlog. */
+  slowReader: Ms
+}
+
+export type ProviderConfig =
+  | { type: 'openai'; apiKey: string; baseUrl: string; organization?: string; project?: string; dial: DialConfig }
+  | { type: 'azure'; apiKey: string; endpoint: string; dial: DialConfig }
+  | { type: 'openai-compatible'; apiKey?: string; baseUrl: string; dial: DialConfig }
+  | { type: 'loopback'; dial: DialConfig }
+
+/** How hard a provider is tried: each attempt has its own timeout, waits grow with full jitter between the two bounds. */
+export interface DialConfig {
+  timeout: Ms
+  attempts: number
+  backoff: { first: Ms; longest: Ms }
+}
+
+export interface ModelConfig {
+  /** Tried in order. */
+  targets: readonly { provider: string; model: string }[]
+  kind: 'conversation' | 'transcription'
+}
+
+export interface PlanConfig {
+  session: SessionPolicy
+  ceilings: CeilingsConfig
+  /** Sessions per tenant at once on this plan. */
+  maxSessions: number
+}
+
+/** What a caller may ask for in `session.update`; a field over its ceiling is refused by name. */
+export interface CeilingsConfig {
+  /** Tokens; null for the provider's own limit. */
+  maxOutputTokens: number | null
+  /** False refuses any tool. */
+  tools: boolean
+  /** Fields of the session object no caller may change after the start, such as `instructions`. */
+  locked: readonly string[]
+  /** Models a caller may ask for; null for all. */
+  models: readonly string[] | null
+}
+
+export interface TenantConfig {
+  plan: string
+  keys: readonly KeyConfig[]
+  origins: readonly string[]
+  suspended: boolean
+}
+
+export interface KeyConfig {
+  /** The public part of the key, eight characters. */
+  id: string
+  /** Hex HMAC-SHA-256 of the whole key under the pepper. */
+  hash: string
+}

@@ -23,6 +23,8 @@ export interface Peer {
 export interface PeerListener {
   /** One whole text message. The bytes are valid until the call returns unless they are kept by reference. */
   message(bytes: Buffer): void
+  /** The backlog has been written out after `send` had to queue. */
+  drained(): void
   /** A binary message arrived; the realtime protocol has none. */
   binary(): void
   /** A pong, or any other sign that the other side lives. */

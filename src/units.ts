@@ -22,3 +22,6 @@ export const later = (from: Instant, by: Ms): Instant => (from + by) as Instant
 export const earlier = (from: Instant, by: Ms): Instant => (from - by) as Instant
 /** Milliseconds from `from` until `to`, negative when `to` has passed. */
 export const between = (from: Instant, to: Instant): Ms => (to - from) as Ms
+
+export const earliest = (a: Instant, b: Instant): Instant => Math.min(a, b) as Instant
+export const latest = (a: Instant, b: Instant): Instant => Math.max(a, b) as Instant

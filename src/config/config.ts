@@ -1,3 +1,4 @@
+import type { Ceilings } from '../auth/session-fields.ts'
 import type { SessionPolicy } from '../session/policy.ts'
 import type { Bytes, Ms } from '../units.ts'
 
@@ -83,19 +84,7 @@ export interface ModelConfig {
 
 export interface PlanConfig {
   session: SessionPolicy
-  ceilings: CeilingsConfig
-  /** Sessions per tenant at once on this plan. */
-  maxSessions: number
-}
-
-/** What a caller may ask for in `session.update`; a field over its ceiling is refused by name. */
-export interface CeilingsConfig {
-  /** Tokens; null for the provider's own limit. */
-  maxOutputTokens: number | null
-  /** False refuses any tool. */
-  tools: boolean
-  /** Fields of the session object no caller may change after the start, such as `instructions`. */
-  locked: readonly string[]
+  ceilings: Ceilings
   /** Models a caller may ask for; null for all. */
   models: readonly string[] | null
 }

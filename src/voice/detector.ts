@@ -4,10 +4,10 @@
  */
 export interface VoiceDetector extends Disposable {
   /**
-   * Hands over the next piece of audio: G.711 or signed 16-bit little-endian mono PCM, any length, in order. Never
-   * blocks; the verdicts come later through the listener.
+   * Hands over the next piece of audio as it lay in its frame: base64 of G.711 or signed 16-bit little-endian mono PCM, any
+   * length, in order. Copied at once, decoded elsewhere. Never blocks; the verdicts come later through the listener.
    */
-  hear(audio: Buffer): void
+  hearBase64(audio: Buffer): void
 }
 
 /** The wire formats of the realtime protocol and the rate (Hz) of each. */

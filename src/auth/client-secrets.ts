@@ -1,0 +1,85 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import { z } from 'zod'
+import { FaultError } from '../faults.ts'
+import { keys } from '../store/keys.ts'
+import { type Instant, later, type Ms } from '../units.ts'
+
+/** What is stored for a client secret; the secret itself is not. */
+const StoredSecret = z.object({
+  tenant: z.string(),
+  keyId: z.string(),
+  user: z.string().nullable(),
+  session: z.record(z.string(), z.unknown()),
+  unlocked: z.array(z.string()),
+  origins: z.array(z.string()),
+  expiresAt: z.number(),
+})
+export type StoredSecret = z.infer<typeof StoredSecret>
+
+/** How long after its end a secret is still known, so that "expired" can be told from "never was", ms. */
+const REMEMBERED_MS = 60_000
+
+const FORM = /^ek_[A-Za-z0-9_-]{43}$/
+
+/**
+ * Takes one use of a secret. KEYS[1] the secret; returns what it grants, or nil once its uses are gone. A script because
+ * two connections may show the same secret at once, and only as many may win as it has uses.
+ */
+const TAKE = `
+local uses = tonumber(redis.call('HGET', KEYS[1], 'uses') or '0')
+if uses < 1 then return false end
+redis.call('HINCRBY', KEYS[1], 'uses', -1)
+return redis.call('HGET', KEYS[1], 'grant')`
+
+type WithTake = Redis & { takeSecret(key: string): Promise<string | null> }
+
+/** Short-lived credentials for browsers: opaque, stored only as a hash, single use unless minted otherwise. */
+export class ClientSecrets {
+  readonly #redis: WithTake
+
+  constructor(redis: Redis) {
+    redis.defineCommand('takeSecret', { numberOfKeys: 1, lua: TAKE })
+    this.#redis = redis as WithTake
+  }
+
+  async mint(
+    grant: Omit<StoredSecret, 'expiresAt'>,
+    uses: number,
+    life: Ms,
+    now: Instant,
+  ): Promise<{ value: string; expiresAt: Instant }> {
+    const value = `ek_${randomBytes(32).toString('base64url')}`
+    const expiresAt = later(now, life)
+    const key = keys.clientSecret(hash(value))
+    await this.#redis
+      .multi()
+      .hset(key, 'grant', JSON.stringify({ ...grant, expiresAt }), 'uses', uses)
+      .pexpire(key, life + REMEMBERED_MS)
+      .exec()
+    return { value, expiresAt }
+  }
+
+  /**
+   * One use of a secret. `secret_expired` when its time is over, `invalid_api_key` when it was never minted or is used up,
+   * `store_unavailable` when nobody can tell.
+   */
+  async take(value: string, now: Instant): Promise<StoredSecret> {
+    if (!FORM.test(value)) throw new FaultError('invalid_api_key', 'Incorrect client secret provided.')
+    const key = keys.clientSecret(hash(value))
+    const raw = await this.#redis.takeSecret(key).catch((cause: unknown) => {
+      throw new FaultError('store_unavailable', 'Client secrets cannot be checked right now.', {
+        cause,
+        retryAfterMs: 2_000,
+      })
+    })
+    if (raw === null) throw new FaultError('invalid_api_key', 'The client secret is unknown or has been used.')
+    const secret = StoredSecret.parse(JSON.parse(raw))
+    if (secret.expiresAt <= now) throw new FaultError('secret_expired', 'The client secret has expired.')
+    return secret
+  }
+}
+
+function hash(value: string): string {
+  return createHash('sha256').update(value).digest('hex')
+}

@@ -1,0 +1,113 @@
+import type { SecretGrant } from '../auth/principal.ts'
+import { type Ceilings, checkResponseCreate, checkSessionUpdate } from '../auth/session-fields.ts'
+import { FaultError } from '../faults.ts'
+import { appendSpan } from '../frames/audio-span.ts'
+import { type ParsedClientEvent, parseClientEvent } from '../frames/client-event.ts'
+import type { SessionEvent } from '../session/state.ts'
+import { ParleyClientEvent } from '../wire/parley-events.ts'
+import { errorEvent } from './dismissal.ts'
+import { child, text } from './provider-events.ts'
+
+/** What the intake asks of the session it belongs to. */
+export interface IntakePort {
+  toProvider(bytes: Buffer): void
+  /** An event in the provider's vocabulary, to the caller. */
+  toCaller(event: string): void
+  dispatch(event: SessionEvent): void
+  /** Base64 of audio as it lay in its frame, for the broker's own detector. */
+  heard(base64: Buffer): void
+  acknowledged(seq: number): void
+  pinged(): void
+}
+
+/** Events that could not be understood before the connection is given up. */
+const MOST_MISTAKES = 200
+
+/**
+ * Reads what a caller sends. Audio passes after a look at its frame's outline; every other event is parsed once, judged
+ * against the plan's ceilings, and passed on byte for byte or refused with OpenAI's own `error` event.
+ */
+export class CallerIntake {
+  readonly #port: IntakePort
+  readonly #ceilings: Ceilings
+  readonly #grant: SecretGrant | null
+  #mistakes = 0
+  /** Raw audio bytes received. */
+  audioBytes = 0
+
+  constructor(port: IntakePort, ceilings: Ceilings, grant: SecretGrant | null) {
+    this.#port = port
+    this.#ceilings = ceilings
+    this.#grant = grant
+  }
+
+  message(bytes: Buffer): void {
+    const append = appendSpan(bytes)
+    if (append !== null) {
+      this.audioBytes += append.audioBytes
+      this.#port.heard(bytes.subarray(append.start, append.end))
+      this.#port.toProvider(bytes)
+      return
+    }
+    const event = parseClientEvent(bytes)
+    if (event.ok) this.#understood(event, bytes)
+    else this.#refuse(new FaultError('invalid_request', event.message), event.code, event.eventId)
+  }
+
+  binary(): void {
+    this.#refuse(new FaultError('invalid_request', 'Binary messages are not supported.'), 'invalid_event', null)
+  }
+
+  #understood(event: Extract<ParsedClientEvent, { ok: true }>, bytes: Buffer): void {
+    const { value, eventId } = event
+    switch (event.type) {
+      case 'session.update': {
+        const verdict = checkSessionUpdate(value.session, this.#ceilings, this.#grant)
+        if (!verdict.ok) return this.#refuseField(verdict.param, verdict.message, eventId)
+        break
+      }
+      case 'response.create': {
+        const verdict = checkResponseCreate(value.response, this.#ceilings, this.#grant)
+        if (!verdict.ok) return this.#refuseField(verdict.param, verdict.message, eventId)
+        this.#port.dispatch({ type: 'caller_acted' })
+        this.#port.dispatch({ type: 'response_requested' })
+        break
+      }
+      case 'conversation.item.create': {
+        const item = child(value, 'item')
+        const callId = text(item, 'call_id')
+        if (text(item, 'type') === 'function_call_output' && callId !== null) {
+          this.#port.dispatch({ type: 'tool_answered', callId })
+        } else {
+          this.#port.dispatch({ type: 'caller_acted' })
+        }
+        break
+      }
+      case 'conversation.item.truncate':
+      case 'output_audio_buffer.clear':
+        this.#port.dispatch({ type: 'playback_cut' })
+        break
+      default:
+        if (event.type.startsWith('parley.')) return this.#own(value, eventId)
+    }
+    this.#port.toProvider(bytes)
+  }
+
+  #own(value: unknown, eventId: string | null): void {
+    const event = ParleyClientEvent.safeParse(value)
+    if (!event.success) {
+      this.#refuse(new FaultError('invalid_request', 'Not an event that Parley knows.'), 'invalid_value', eventId)
+    } else if (event.data.type === 'parley.ack') this.#port.acknowledged(event.data.seq)
+    else this.#port.pinged()
+  }
+
+  #refuseField(param: string, message: string, eventId: string | null): void {
+    this.#port.toCaller(errorEvent(new FaultError('forbidden', message, { param }), eventId, 'invalid_value'))
+  }
+
+  #refuse(fault: FaultError, code: string, eventId: string | null): void {
+    this.#mistakes++
+    if (this.#mistakes > MOST_MISTAKES) this.#port.dispatch({ type: 'end_requested', reason: 'protocol_misuse' })
+    else this.#port.toCaller(errorEvent(fault, eventId, code))
+  }
+}

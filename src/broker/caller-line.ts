@@ -1,0 +1,107 @@
+import type { Clock } from '../clock.ts'
+import type { DoorConfig } from '../config/config.ts'
+import { FaultError } from '../faults.ts'
+import type { Peer } from '../frames/peer.ts'
+import { type Instant, later, ms } from '../units.ts'
+import { closeWith } from './dismissal.ts'
+import { Pace } from './pace.ts'
+import { Valve } from './valve.ts'
+
+/** What the caller's line tells the session. */
+export interface CallerListener {
+  message(bytes: Buffer): void
+  binary(): void
+  drained(): void
+  /** The line is gone. `hungUp`: properly closed by the caller, not lost. */
+  gone(hungUp: boolean): void
+}
+
+/** Pings without any sign of life after which a peer is gone. */
+export const MISSED_PINGS = 2
+
+/** The reading half of the caller's connection, and whether there is one: pace, liveness, replacement. */
+export class CallerLine {
+  readonly valve = new Valve(null)
+  readonly #clock: Clock
+  readonly #listener: CallerListener
+  readonly #messages: Pace
+  readonly #volume: Pace
+  #peer: Peer | null = null
+  #unanswered = 0
+  /** Whether the caller has ever sent a message. */
+  hasSpoken = false
+
+  constructor(door: DoorConfig, clock: Clock, listener: CallerListener) {
+    this.#clock = clock
+    this.#listener = listener
+    this.#messages = new Pace(door.messagesPerSecond, door.messageBurst)
+    this.#volume = new Pace(door.bytesPerSecond, door.byteBurst)
+  }
+
+  get isThere(): boolean {
+    return this.#peer !== null
+  }
+
+  /** Takes a new connection; an older one is told that it was replaced. */
+  attach(peer: Peer): void {
+    const older = this.release()
+    if (older !== null) closeWith(older, new FaultError('replaced', 'A newer connection took over this session.'))
+    this.#peer = peer
+    this.#unanswered = 0
+    this.valve.peer = peer
+    peer.listen({
+      message: (bytes) => this.#heard(peer, bytes),
+      binary: () => this.#listener.binary(),
+      drained: () => {
+        if (peer === this.#peer) this.#listener.drained()
+      },
+      alive: () => {
+        this.#unanswered = 0
+      },
+      closed: (code) => {
+        if (peer !== this.#peer) return
+        this.release()
+        this.#listener.gone(code === 1000 || code === 1005 || (code >= 3000 && code < 5000))
+      },
+    })
+  }
+
+  /** Lets go of the connection without closing it; whoever takes it closes it. */
+  release(): Peer | null {
+    const peer = this.#peer
+    this.#peer = null
+    this.valve.peer = null
+    return peer
+  }
+
+  /** Drops the connection as a broken line would. */
+  drop(): void {
+    this.release()?.terminate()
+  }
+
+  /** Every ping interval. False when the caller has missed too many: it is gone. */
+  ping(): boolean {
+    if (this.#peer === null || !this.valve.isOpen) return true
+    if (this.#unanswered >= MISSED_PINGS) return false
+    this.#unanswered++
+    this.#peer.ping()
+    return true
+  }
+
+  #heard(peer: Peer, bytes: Buffer): void {
+    if (peer !== this.#peer) return
+    const now = this.#clock.now()
+    this.#unanswered = 0
+    this.hasSpoken = true
+    this.#pace(bytes.length, now)
+    this.#listener.message(bytes)
+  }
+
+  /** What comes faster than its rate waits in the caller's own socket; nothing is dropped. */
+  #pace(length: number, now: Instant): void {
+    const wait = Math.max(this.#messages.take(1, now), this.#volume.take(length, now))
+    if (wait <= 0 || this.valve.isHeldFor('too_fast')) return
+    this.valve.hold('too_fast')
+    this.#clock.at(later(now, ms(wait)), () => this.valve.release('too_fast'))
+  }
+}

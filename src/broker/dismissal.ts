@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto'
+import { FAULTS, type Fault, type FaultCode, FaultError, publicCode } from '../faults.ts'
+import type { Peer } from '../frames/peer.ts'
+import type { EndReason } from '../session/end-reason.ts'
+import type { SessionPolicy } from '../session/policy.ts'
+
+/**
+ * An `error` event in OpenAI's shape. `eventId` is the caller's own id of the event at fault, or null; `code` a finer
+ * word of OpenAI's than the fault's own.
+ */
+export function errorEvent(fault: FaultError, eventId: string | null = null, code = publicCode(fault.code)): string {
+  const { type } = FAULTS[fault.code] as Fault
+  return JSON.stringify({
+    type: 'error',
+    event_id: `event_${randomUUID()}`,
+    error: { type, code, message: fault.message, param: fault.param, event_id: eventId },
+  })
+}
+
+/** Longest reason a close frame can carry, bytes (RFC 6455, 5.5.1). */
+const LONGEST_REASON = 123
+
+/** Says what is wrong, then closes with the fault's code and OpenAI's form of reason, `type.code`. */
+export function closeWith(peer: Peer, fault: FaultError): void {
+  const { type, close } = FAULTS[fault.code] as Fault
+  peer.send(errorEvent(fault))
+  peer.close(close, `${type}.${publicCode(fault.code)}`.slice(0, LONGEST_REASON))
+}
+
+/** How the end of a session is told to the caller; null where the caller needs no telling. */
+export function endFault(reason: EndReason, policy: SessionPolicy): FaultError | null {
+  const told: Partial<Record<EndReason, FaultError>> = {
+    session_expired: new FaultError(
+      'session_expired',
+      `Your session hit the maximum duration of ${humanLength(policy.maxDuration)}.`,
+    ),
+    idle_timeout: new FaultError(
+      'idle_timeout',
+      `Your session was closed because nobody spoke for ${humanLength(policy.idle?.limit ?? 0)}.`,
+    ),
+    upstream_unavailable: new FaultError('upstream_unavailable', 'The model provider could not be reached.'),
+    upstream_lost: new FaultError('upstream_lost', 'The connection to the model provider was lost.'),
+    ended_by_operator: new FaultError('ended_by_operator', 'The session was ended by its operator.'),
+    credential_revoked: new FaultError('tenant_suspended', 'The credential of this session is not valid any more.'),
+    reader_too_slow: new FaultError('reader_too_slow', 'Events were not read as fast as they came.'),
+    protocol_misuse: new FaultError('protocol_misuse', 'Too many events that could not be understood.'),
+    going_away: new FaultError('going_away', 'This server is shutting down.'),
+    node_lost: new FaultError('upstream_lost', 'The server that held the session was lost.'),
+    internal: new FaultError('internal', 'Something went wrong on the server.'),
+  }
+  return told[reason] ?? null
+}
+
+/** The faults of an end by name, for documentation and for records. */
+export function endFaultCode(reason: EndReason, policy: SessionPolicy): FaultCode | null {
+  return endFault(reason, policy)?.code ?? null
+}
+
+function humanLength(length: number): string {
+  if (length % 60_000 === 0) return length === 60_000 ? '1 minute' : `${length / 60_000} minutes`
+  return length === 1_000 ? '1 second' : `${length / 1_000} seconds`
+}

@@ -1,0 +1,421 @@
+import type { SecretGrant } from '../auth/principal.ts'
+import type { Ceilings } from '../auth/session-fields.ts'
+import type { Clock } from '../clock.ts'
+import type { DoorConfig } from '../config/config.ts'
+import type { FaultError } from '../faults.ts'
+import type { Peer } from '../frames/peer.ts'
+import type { Log } from '../log.ts'
+import { nextDeadline } from '../session/due.ts'
+import type { EndReason } from '../session/end-reason.ts'
+import type { SessionPolicy } from '../session/policy.ts'
+import { begin, type Effect, type SessionEvent, type SessionState } from '../session/state.ts'
+import { idleDeadline } from '../session/talk.ts'
+import { transition } from '../session/transition.ts'
+import type { SessionHead, SessionTail, SessionUsage } from '../store/session-records.ts'
+import { between, bytes as byteCount, type Instant, later, seconds } from '../units.ts'
+import type { VoiceDetection, VoiceDetector } from '../voice/detector.ts'
+import { CallerIntake } from './caller-intake.ts'
+import { CallerLine } from './caller-line.ts'
+import { closeWith, endFault } from './dismissal.ts'
+import { dressSession } from './effective-session.ts'
+import { EventRing } from './event-ring.ts'
+import type { Greeting } from './greeting.ts'
+import { Journal, type JournalItem } from './journal.ts'
+import { Outbox } from './outbox.ts'
+import { count, type Loose } from './provider-events.ts'
+import { ProviderIntake } from './provider-intake.ts'
+import { ProviderLine } from './provider-line.ts'
+import { hashToken, makeResumeToken } from './resume-token.ts'
+
+/** What is kept for a caller that can come back (reference: hardening, a session that survives). */
+const RING_BYTES = byteCount(2 * 1024 * 1024)
+const RING_AGE = seconds(30)
+
+export interface LiveSessionOptions {
+  head: SessionHead
+  policy: SessionPolicy
+  ceilings: Ceilings
+  grant: SecretGrant | null
+  /** The caller asked for `parley.*` events. */
+  speaksParley: boolean
+  /** What a dead node left behind: the session goes on from here. */
+  carriedOver: SessionTail | null
+  greeting: Greeting
+}
+
+export interface LiveSessionDeps {
+  clock: Clock
+  log: Log
+  door: DoorConfig
+  voices: VoiceDetection
+  /** May one more caller be parked on this node? */
+  mayPark(): boolean
+  phaseChanged(session: LiveSession, from: SessionState['phase'], to: SessionState['phase']): void
+  /** Told once, last. */
+  ended(session: LiveSession, reason: EndReason): void
+  /** Makes a fresh resume token good everywhere before it is handed out. Never rejects. */
+  rotated(session: LiveSession, tokenHash: string): Promise<void>
+}
+
+/**
+ * One session at work: the impure half. It turns frames into events, stores what `transition` decides, keeps one timer
+ * aimed at the state's own deadline, and performs the effects.
+ */
+export class LiveSession {
+  readonly head: SessionHead
+  readonly policy: SessionPolicy
+  readonly speaksParley: boolean
+  readonly startedAt: Instant
+  readonly journal: Journal | null
+  readonly usage: SessionUsage = { input_tokens: 0, output_tokens: 0, responses: 0 }
+  readonly intake: CallerIntake
+  readonly provider: ProviderIntake
+  readonly #deps: LiveSessionDeps
+  readonly #caller: CallerLine
+  readonly #upstream: ProviderLine
+  readonly #outbox: Outbox
+  #state: SessionState
+  #alarm: { at: Instant; timer: Disposable } | null = null
+  readonly #queue: SessionEvent[] = []
+  #isStepping = false
+  #rawSession: Loose | null
+  #detector: VoiceDetector | null = null
+  #tokenHash: string | null = null
+  /** Why the provider could not be had, in words a caller understands. */
+  #fault: FaultError | null = null
+
+  constructor(options: LiveSessionOptions, deps: LiveSessionDeps) {
+    const now = deps.clock.now()
+    const { door, clock } = deps
+    this.#deps = deps
+    this.head = options.head
+    this.policy = options.policy
+    this.speaksParley = options.speaksParley
+    this.startedAt = now
+    this.#rawSession = options.carriedOver?.session ?? null
+    this.#state = begin(now, options.head.admitted as Instant)
+
+    const resumable = options.speaksParley && options.policy.resumeWindow !== null
+    const items = (options.carriedOver?.items ?? []) as unknown as JournalItem[]
+    this.journal = resumable ? Journal.from(items) : null
+    const ring = resumable ? new EventRing(RING_BYTES, RING_AGE, options.carriedOver?.seq ?? 0) : null
+
+    this.#caller = new CallerLine(door, clock, {
+      message: (bytes) => {
+        if (this.#state.phase === 'live') this.intake.message(bytes)
+      },
+      binary: () => this.intake.binary(),
+      drained: () => this.#outbox.drained(),
+      gone: (hungUp) => this.#callerGone(hungUp),
+    })
+    this.#upstream = new ProviderLine(options.greeting, clock, {
+      ready: (created) => this.#ready(created),
+      refused: (fault) => this.failed(fault),
+      message: (bytes) => this.provider.message(bytes),
+      drained: () => this.#caller.valve.release('other_side_slow'),
+      gone: (ended) => this.dispatch({ type: 'upstream_closed', ended }),
+    })
+    const bounds = { soft: door.softBacklog, hard: door.hardBacklog }
+    this.#outbox = new Outbox(ring, bounds, this.#upstream.valve, this.speaksParley)
+    this.intake = new CallerIntake(
+      {
+        toProvider: (bytes) => {
+          if (this.#upstream.send(bytes) > door.softBacklog) this.#caller.valve.hold('other_side_slow')
+        },
+        toCaller: (event) => this.#forward(Buffer.from(event)),
+        dispatch: (event) => this.dispatch(event),
+        heard: (base64) => this.#detector?.hearBase64(base64),
+        acknowledged: (seq) => ring?.acknowledge(seq),
+        pinged: () => this.#outbox.tell({ type: 'parley.pong' }),
+      },
+      options.ceilings,
+      options.grant,
+    )
+    this.provider = new ProviderIntake(
+      {
+        dispatch: (event) => this.dispatch(event),
+        forward: (bytes) => this.#forward(bytes),
+        sessionChanged: (session, raw) => {
+          this.#rawSession = raw
+          this.#listenForSpeech(session.turnDetection === null)
+        },
+        dress: (event, bytes) => dressSession(event, this.head.model, this.endsAt) ?? bytes,
+        used: (usage) => {
+          this.usage.input_tokens += count(usage, 'input_tokens')
+          this.usage.output_tokens += count(usage, 'output_tokens')
+          this.usage.responses++
+        },
+      },
+      this.journal,
+    )
+    this.#caller.valve.hold('opening')
+    this.#arm()
+  }
+
+  get state(): SessionState {
+    return this.#state
+  }
+
+  get isResumable(): boolean {
+    return this.#outbox.ring !== null
+  }
+
+  /** When the length cap ends the session. */
+  get endsAt(): Instant {
+    return later(this.head.admitted as Instant, this.policy.maxDuration)
+  }
+
+  /** When the idle cutoff comes if nothing happens; null while the clock is held. */
+  get idleEndsAt(): Instant | null {
+    return this.#state.phase === 'live' ? idleDeadline(this.#state.talk, this.policy) : null
+  }
+
+  /** What a successor needs to go on. */
+  get tail(): SessionTail {
+    const items = (this.journal?.items() ?? []) as unknown as SessionTail['items']
+    return { seq: this.#outbox.ring?.seq ?? 0, session: this.#rawSession, items }
+  }
+
+  // ---- events in ----
+
+  dispatch(event: SessionEvent): void {
+    this.#queue.push(event)
+    if (this.#isStepping) return
+    this.#isStepping = true
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next)
+    } finally {
+      this.#isStepping = false
+    }
+  }
+
+  #step(event: SessionEvent): void {
+    if (this.#state.phase === 'ended') return
+    const now = this.#deps.clock.now()
+    // Deltas are only counted as they pass; the state learns of them before anything is decided.
+    const audio = this.provider.takeAudio()
+    if (audio > 0) this.#apply({ type: 'audio_sent', duration: audio }, now)
+    this.#apply(event, now)
+    this.#arm()
+  }
+
+  #apply(event: SessionEvent, now: Instant): void {
+    const from = this.#state.phase
+    const { state, effects } = transition(this.#state, event, this.policy, now)
+    this.#state = state
+    if (state.phase !== from) this.#deps.phaseChanged(this, from, state.phase)
+    for (const effect of effects) this.#perform(effect, now)
+  }
+
+  /** An alarm that rings early does no harm, so a later deadline leaves the one that is set. */
+  #arm(): void {
+    const next = nextDeadline(this.#state, this.policy)
+    if (next !== null && this.#alarm !== null && this.#alarm.at <= next) return
+    this.#alarm?.timer[Symbol.dispose]()
+    this.#alarm = null
+    if (next === null) return
+    const timer = this.#deps.clock.at(next, () => {
+      this.#alarm = null
+      this.dispatch({ type: 'deadline' })
+    })
+    this.#alarm = { at: next, timer }
+  }
+
+  // ---- effects out ----
+
+  #perform(effect: Effect, now: Instant): void {
+    switch (effect.type) {
+      case 'warn_length':
+        return this.#outbox.tell({ type: 'parley.warning', limit: 'length', remaining_ms: whole(effect.remaining) })
+      case 'warn_idle':
+        return this.#outbox.tell({ type: 'parley.warning', limit: 'idle', remaining_ms: whole(effect.remaining) })
+      case 'idle_over':
+        return this.#outbox.tell({ type: 'parley.idle_over' })
+      case 'announce_drain':
+        return this.#outbox.tell({ type: 'parley.going_away', deadline_ms: whole(between(now, effect.by)) })
+      case 'ask_model': {
+        const limit = effect.maxOutputTokens === null ? {} : { max_output_tokens: effect.maxOutputTokens }
+        const response = { instructions: effect.instructions, ...limit }
+        return this.#upstream.command({ type: 'response.create', response })
+      }
+      case 'cancel_responses':
+        for (const response_id of effect.ids) this.#upstream.command({ type: 'response.cancel', response_id })
+        return
+      case 'parked':
+        this.#outbox.attach(null)
+        return this.#caller.drop()
+      case 'returned':
+        return
+      case 'dismiss_caller':
+        return this.#dismiss(effect.reason, now)
+      case 'close_upstream':
+        this.#listenForSpeech(false)
+        return this.#upstream.close()
+      case 'ended':
+        this.#queue.length = 0
+        return this.#deps.ended(this, effect.reason)
+    }
+  }
+
+  #dismiss(reason: EndReason, now: Instant): void {
+    if (!this.#caller.isThere) return
+    const duration_ms = whole(between(this.head.admitted as Instant, now))
+    this.#outbox.tell({ type: 'parley.session_ended', reason, duration_ms, usage: { ...this.usage } })
+    this.#outbox.attach(null)
+    const peer = this.#caller.release()
+    if (peer === null) return
+    const closure = this.#upstream.closure
+    if (reason === 'reader_too_slow') return peer.terminate()
+    // The provider has already said why, in its own event.
+    if (reason === 'upstream_ended' && closure !== null) return peer.close(closure.code, closure.reason)
+    const fault = this.#fault ?? endFault(reason, this.policy)
+    if (fault === null) return peer.close(1000, '')
+    // A client that cannot resume with a token of ours knows 1001 as "come back": it starts afresh elsewhere.
+    if (reason === 'going_away' && !this.isResumable) return peer.close(1001, 'going away')
+    closeWith(peer, fault)
+  }
+
+  // ---- the provider's side ----
+
+  /** The provider has been reached. */
+  opened(peer: Peer): void {
+    if (this.#state.phase === 'opening') this.#upstream.attach(peer)
+    else peer.terminate()
+  }
+
+  /** No provider could be reached, or none took the session. */
+  failed(fault: FaultError): void {
+    this.#fault = fault
+    this.dispatch({ type: 'upstream_failed' })
+  }
+
+  #ready(created: Loose): void {
+    this.provider.learn(created)
+    this.dispatch({ type: 'upstream_opened' })
+    if (this.#state.phase !== 'live') return
+    this.#caller.valve.release('opening')
+    // A caller that was carried over has had its `session.created` long ago, and is introduced by `resume`.
+    if (this.head.admitted < this.startedAt) return
+    this.#forward(dressSession(created, this.head.model, this.endsAt) ?? Buffer.from(JSON.stringify(created)))
+    void this.#freshToken().then((token) => this.#introduce(token, false, this.#outbox.ring?.seq ?? 0))
+  }
+
+  #forward(bytes: Buffer): void {
+    const { phase } = this.#state
+    if (phase !== 'live' && phase !== 'parked') return
+    if (phase === 'parked' && this.#outbox.ring?.isFullFor(bytes.length) === true) {
+      // Nothing may be lost to a caller who comes back: the rest waits where it is.
+      this.#upstream.valve.hold('replay_full')
+      this.dispatch({ type: 'replay_full' })
+    }
+    if (!this.#outbox.forward(bytes, this.#upstream.heardAt)) this.#giveUpReader()
+  }
+
+  // ---- the caller's side ----
+
+  /** The caller's first connection. */
+  admit(peer: Peer): void {
+    this.#caller.attach(peer)
+    this.#outbox.attach(peer)
+  }
+
+  /** True for the token handed out last, and no other. */
+  accepts(tokenHash: string): boolean {
+    return this.#tokenHash !== null && this.#tokenHash === tokenHash
+  }
+
+  /**
+   * A caller with the right token is back and has seen frame number `seen`. Its older connection, if there still is one,
+   * is replaced. Resolves to false when it claims what cannot be, or the session has ended meanwhile.
+   */
+  async resume(peer: Peer, seen: number): Promise<boolean> {
+    const ring = this.#outbox.ring
+    if (ring === null || ring.since(seen) === null) return false
+    const token = await this.#freshToken()
+    if (this.#state.phase === 'live') {
+      this.#outbox.attach(null)
+      this.#caller.attach(peer)
+      this.dispatch({ type: 'caller_dropped', resumable: true })
+    }
+    const replay = ring.since(seen)
+    if (this.#state.phase !== 'parked' || replay === null) return false
+    this.#caller.attach(peer)
+    this.#outbox.attach(peer)
+    this.#introduce(token, true, replay.gap === null ? seen : replay.gap.to)
+    if (replay.gap !== null) this.#outbox.tell({ type: 'parley.gap', ...replay.gap, items: this.tail.items })
+    this.#outbox.replay(replay.frames)
+    this.#upstream.valve.release('replay_full')
+    this.dispatch({ type: 'caller_returned' })
+    return true
+  }
+
+  /** A token that is already good; the one before it is not any more. Null where the caller cannot resume. */
+  async #freshToken(): Promise<string | null> {
+    if (!this.isResumable) return null
+    const token = makeResumeToken(this.head.id)
+    this.#tokenHash = hashToken(token)
+    await this.#deps.rotated(this, this.#tokenHash)
+    return token
+  }
+
+  #introduce(token: string | null, resumed: boolean, seq: number): void {
+    this.#outbox.tell({
+      type: 'parley.session',
+      session_id: this.head.id,
+      resumed,
+      resume_token: token,
+      resume_window_ms: this.policy.resumeWindow ?? 0,
+      seq,
+      ends_at_ms: whole(this.endsAt),
+      idle_limit_ms: this.policy.idle?.limit ?? null,
+    })
+  }
+
+  #callerGone(hungUp: boolean): void {
+    this.#outbox.attach(null)
+    if (hungUp) this.dispatch({ type: 'caller_hung_up' })
+    else this.dispatch({ type: 'caller_dropped', resumable: this.isResumable && this.#deps.mayPark() })
+  }
+
+  #giveUpReader(): void {
+    this.#deps.log.info({ sessionId: this.head.id }, 'caller reads too slowly')
+    const resumable = this.isResumable && this.#deps.mayPark()
+    if (resumable) this.dispatch({ type: 'caller_dropped', resumable })
+    else this.dispatch({ type: 'end_requested', reason: 'reader_too_slow' })
+  }
+
+  #listenForSpeech(wanted: boolean): void {
+    this.#detector?.[Symbol.dispose]()
+    this.#detector = null
+    if (!wanted) return
+    this.#detector = this.#deps.voices.detector(
+      { format: this.provider.session.input, silenceMs: 500 },
+      {
+        speechStarted: () => this.dispatch({ type: 'caller_spoke' }),
+        speechStopped: () => this.dispatch({ type: 'caller_fell_silent' }),
+      },
+    )
+  }
+
+  /** Looks after what no deadline of the state names: half-open lines, slow readers, a provider that fell silent. */
+  tick(now: Instant, pingNow: boolean): void {
+    const slow = this.#outbox.slowSince
+    if (slow !== null && between(slow, now) > this.#deps.door.slowReader) this.#giveUpReader()
+    const { state } = this
+    if (state.phase !== 'live' && state.phase !== 'parked') return
+    if (state.talk.responses.size > 0 && this.#upstream.isSilent(now)) return this.#upstream.lose()
+    if (!this.#caller.hasSpoken && between(this.startedAt, now) > this.#deps.door.firstEvent) {
+      return this.dispatch({ type: 'end_requested', reason: 'idle_timeout' })
+    }
+    if (!pingNow) return
+    if (!this.#upstream.ping()) return this.#upstream.lose()
+    if (!this.#caller.ping()) {
+      this.#caller.drop()
+      this.#callerGone(false)
+    }
+  }
+}
+
+function whole(n: number): number {
+  return Math.max(0, Math.round(n))
+}

@@ -1,0 +1,80 @@
+import type { Peer } from '../frames/peer.ts'
+import type { Instant } from '../units.ts'
+import type { ParleyServerEvent } from '../wire/parley-events.ts'
+import type { EventRing } from './event-ring.ts'
+import type { Valve } from './valve.ts'
+
+/** Backlogs, bytes, past which the provider is paused, and past which the reader is given up at once. */
+export interface BacklogBounds {
+  soft: number
+  hard: number
+}
+
+/**
+ * Everything that goes to the caller goes through here, in order: counted and kept for replay where the caller can resume,
+ * and never faster than it reads.
+ */
+export class Outbox {
+  readonly ring: EventRing | null
+  readonly #bounds: BacklogBounds
+  /** The provider's side, held while the caller is slow. */
+  readonly #source: Valve
+  readonly #speaksParley: boolean
+  #peer: Peer | null = null
+  /** Backlog that a replay itself brought about, bytes: not the caller's fault until it has been written out. */
+  #replayed = 0
+  /** When the caller's backlog went over the soft bound; null while it is under. */
+  #slowSince: Instant | null = null
+
+  constructor(ring: EventRing | null, bounds: BacklogBounds, source: Valve, speaksParley: boolean) {
+    this.ring = ring
+    this.#bounds = bounds
+    this.#source = source
+    this.#speaksParley = speaksParley
+  }
+
+  get slowSince(): Instant | null {
+    return this.#slowSince
+  }
+
+  /** The caller's socket from now on; null while it is away. */
+  attach(peer: Peer | null): void {
+    this.#peer = peer
+    this.#slowSince = null
+    this.#replayed = 0
+    this.#source.release('other_side_slow')
+  }
+
+  /** One event of the provider, as it came. Returns false when the caller is so far behind that it must be given up. */
+  forward(bytes: Buffer, now: Instant): boolean {
+    this.ring?.push(bytes, now)
+    const peer = this.#peer
+    if (peer === null) return true
+    peer.send(bytes)
+    if (peer.backlog <= this.#bounds.soft) return true
+    if (this.#slowSince === null) {
+      this.#slowSince = now
+      this.#source.hold('other_side_slow')
+    }
+    // What was being parsed when the provider was paused may still come; a reader this far behind is beyond it.
+    return peer.backlog <= this.#bounds.hard + this.#replayed + bytes.length
+  }
+
+  /** An event of Parley's own, for callers that asked for them; never counted, never kept. */
+  tell(event: ParleyServerEvent): void {
+    if (this.#speaksParley) this.#peer?.send(JSON.stringify(event))
+  }
+
+  /** Frames a returning caller has missed, sent as they were. */
+  replay(frames: readonly Buffer[]): void {
+    for (const frame of frames) this.#peer?.send(frame)
+    this.#replayed = this.#peer?.backlog ?? 0
+  }
+
+  /** The caller has taken all that was queued. */
+  drained(): void {
+    this.#slowSince = null
+    this.#replayed = 0
+    this.#source.release('other_side_slow')
+  }
+}

@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import { FaultError } from '../faults.ts'
+import type { Peer } from '../frames/peer.ts'
+import { between, type Instant, seconds } from '../units.ts'
+import { MISSED_PINGS } from './caller-line.ts'
+import type { Greeting } from './greeting.ts'
+import { type Loose, parseProviderEvent } from './provider-events.ts'
+import { Valve } from './valve.ts'
+
+/** What the provider's line tells the session. */
+export interface ProviderListener {
+  /** The provider is ready; `created` is what the caller is to see as `session.created`. */
+  ready(created: Loose): void
+  /** The provider refused the session while it was being set up. */
+  refused(fault: FaultError): void
+  message(bytes: Buffer): void
+  drained(): void
+  /** The line is gone. `ended`: the provider closed properly; otherwise it was lost. */
+  gone(ended: boolean): void
+}
+
+/** A provider that says nothing for this long in the middle of a response is gone. */
+const LONGEST_SILENCE = seconds(15)
+
+/** Closures that say "lost", not "over": no frame, or a server error (RFC 6455, 7.4.1). */
+const LOST_CODES: ReadonlySet<number> = new Set([1005, 1006, 1011, 1012, 1013])
+
+/** The provider's connection: greeted first, then read; watched for silence. */
+export class ProviderLine {
+  readonly valve = new Valve(null)
+  readonly #clock: Clock
+  readonly #listener: ProviderListener
+  #peer: Peer | null = null
+  #greeting: Greeting | null
+  #unanswered = 0
+  /** When the provider was last heard. */
+  heardAt: Instant
+  /** How the provider closed, when it did so properly. */
+  closure: { code: number; reason: string } | null = null
+
+  constructor(greeting: Greeting, clock: Clock, listener: ProviderListener) {
+    this.#greeting = greeting
+    this.#clock = clock
+    this.#listener = listener
+    this.heardAt = clock.now()
+  }
+
+  /** The provider has been reached; its first event is still to be read. */
+  attach(peer: Peer): void {
+    this.#peer = peer
+    this.valve.peer = peer
+    this.heardAt = this.#clock.now()
+    peer.listen({
+      message: (bytes) => this.#heard(bytes),
+      binary: () => undefined,
+      drained: () => this.#listener.drained(),
+      alive: () => {
+        this.#unanswered = 0
+      },
+      closed: (code, reason) => {
+        if (peer !== this.#peer) return
+        this.#release()
+        const ended = !LOST_CODES.has(code)
+        if (ended) this.closure = { code, reason }
+        this.#listener.gone(ended)
+      },
+    })
+  }
+
+  /** Passes bytes on; returns the backlog they left, bytes. */
+  send(bytes: Buffer): number {
+    const peer = this.#peer
+    if (peer === null) return 0
+    peer.send(bytes)
+    return peer.backlog
+  }
+
+  /** An event of the broker's own. */
+  command(event: Loose): void {
+    this.#peer?.send(JSON.stringify({ event_id: `parley_${randomBytes(6).toString('hex')}`, ...event }))
+  }
+
+  close(): void {
+    // A line that is held would never hear the answering close frame.
+    const peer = this.#release()
+    peer?.resume()
+    peer?.close(1000, '')
+  }
+
+  /** Silent for too long although it was being read. */
+  isSilent(now: Instant): boolean {
+    return this.#peer !== null && this.valve.isOpen && between(this.heardAt, now) > LONGEST_SILENCE
+  }
+
+  /** Every ping interval. False when the provider has missed too many: it is gone. */
+  ping(): boolean {
+    if (this.#peer === null || !this.valve.isOpen) return true
+    if (this.#unanswered >= MISSED_PINGS) return false
+    this.#unanswered++
+    this.#peer.ping()
+    return true
+  }
+
+  /** Treats the line as lost. */
+  lose(): void {
+    this.#release()?.terminate()
+    this.#listener.gone(false)
+  }
+
+  #release(): Peer | null {
+    const peer = this.#peer
+    this.#peer = null
+    this.valve.peer = null
+    return peer
+  }
+
+  #heard(bytes: Buffer): void {
+    this.heardAt = this.#clock.now()
+    this.#unanswered = 0
+    if (this.#greeting === null) this.#listener.message(bytes)
+    else this.#greet(this.#greeting, bytes)
+  }
+
+  #greet(greeting: Greeting, bytes: Buffer): void {
+    const event = parseProviderEvent(bytes)
+    if (event === null) return
+    const verdict = greeting.hears(event)
+    switch (verdict.is) {
+      case 'wait':
+        return
+      case 'send':
+        for (const message of greeting.messages) this.#peer?.send(message)
+        return
+      case 'failed':
+        return this.#listener.refused(
+          new FaultError('upstream_unavailable', `The model provider refused the session (${verdict.code}).`),
+        )
+      case 'done':
+        this.#greeting = null
+        this.#listener.ready(verdict.created)
+    }
+  }
+}

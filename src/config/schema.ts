@@ -1,0 +1,186 @@
+import { z } from 'zod'
+import { bytes, ms } from '../units.ts'
+
+/** `45s`, `1h`, `250ms`, or a bare number of milliseconds. */
+const DURATION = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/
+const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+/** `256KiB`, `1MiB`, or a bare number of bytes. */
+const SIZE = /^(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB)$/
+const SIZE_UNITS: Record<string, number> = { B: 1, KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 }
+
+const duration = z
+  .union([z.string().regex(DURATION, 'expected a duration such as 45s, 30m or 1h'), z.number().int().min(0)])
+  .transform((value) => ms(quantity(value, DURATION, DURATION_UNITS)))
+  .meta({ description: 'A duration: 250ms, 45s, 30m, 1h, or milliseconds' })
+const size = z
+  .union([z.string().regex(SIZE, 'expected a size such as 256KiB or 1MiB'), z.number().int().min(1)])
+  .transform((value) => bytes(quantity(value, SIZE, SIZE_UNITS)))
+  .meta({ description: 'A size: 512B, 256KiB, 1MiB, or bytes' })
+
+function quantity(value: string | number, form: RegExp, units: Record<string, number>): number {
+  if (typeof value === 'number') return value
+  const [, n, unit] = form.exec(value) ?? []
+  return Math.round(Number(n) * (units[unit ?? ''] ?? 1))
+}
+
+const tenantId = z.string().regex(/^[a-z0-9_]{1,40}$/, 'expected 1 to 40 of a-z, 0-9 and _')
+const origin = z.string().regex(/^(\*|https?:\/\/[^/\s]+)$/, 'expected scheme://host[:port]')
+
+const dial = z
+  .strictObject({
+    timeout: duration.prefault('5s'),
+    attempts: z.int().min(1).max(10).default(3),
+    backoff: z.strictObject({ first: duration.prefault('250ms'), longest: duration.prefault('4s') }).prefault({}),
+  })
+  .prefault({})
+
+const provider = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('openai'),
+    apiKey: z.string().min(1),
+    baseUrl: z.url().default('https://api.openai.com/v1'),
+    organization: z.string().optional(),
+    project: z.string().optional(),
+    dial,
+  }),
+  z.strictObject({ type: z.literal('azure'), apiKey: z.string().min(1), endpoint: z.url(), dial }),
+  z.strictObject({ type: z.literal('openai-compatible'), apiKey: z.string().optional(), baseUrl: z.url(), dial }),
+  z.strictObject({ type: z.literal('loopback'), dial }),
+])
+
+const target = z.strictObject({ provider: z.string(), model: z.string() })
+const model = z
+  .strictObject({
+    provider: z.string(),
+    /** The provider's own name; the name asked for when left out. */
+    model: z.string().optional(),
+    fallbacks: z.array(target).default([]),
+    kind: z.enum(['conversation', 'transcription']).default('conversation'),
+  })
+  .meta({ description: 'Where a model that callers ask for is served' })
+
+const NUDGE = 'Ask in one short sentence whether the person is still there.'
+const GOODBYE = 'The call ends in a moment. Say goodbye in one short, friendly sentence.'
+
+const session = z.strictObject({
+  maxDuration: duration.prefault('30m'),
+  warnings: z.array(duration).prefault(['60s', '10s']),
+  wrapUp: z
+    .strictObject({
+      before: duration.prefault('20s'),
+      instructions: z.string().default(GOODBYE),
+      maxOutputTokens: z.int().min(16).default(300),
+    })
+    .nullable()
+    .default(null),
+  idle: z
+    .strictObject({
+      limit: duration.prefault('60s'),
+      warnBefore: duration.prefault('10s'),
+      nudge: z
+        .strictObject({ times: z.int().min(1).max(10).default(1), instructions: z.string().default(NUDGE) })
+        .nullable()
+        .default(null),
+    })
+    .nullable()
+    .prefault({}),
+  toolTimeout: duration.prefault('60s'),
+  longestUtterance: duration.prefault('2m'),
+  resumeWindow: duration.nullable().prefault('30s'),
+  lastUsage: duration.prefault('10s'),
+  opening: duration.prefault('15s'),
+})
+
+const plan = z.strictObject({
+  session: session.prefault({}),
+  maxOutputTokens: z.int().min(1).nullable().default(null),
+  tools: z.boolean().default(true),
+  locked: z.array(z.string()).default([]),
+  models: z.array(z.string()).nullable().default(null),
+})
+
+const tenant = z.strictObject({
+  plan: z.string().default('default'),
+  keys: z
+    .array(z.strictObject({ id: z.string().regex(/^[a-z0-9]{8}$/), hash: z.string().regex(/^[0-9a-f]{64}$/) }))
+    .default([]),
+  origins: z.array(origin).default([]),
+  suspended: z.boolean().default(false),
+})
+
+const listener = z.strictObject({
+  host: z.string().default('127.0.0.1'),
+  port: z.int().min(0).max(65_535),
+  tls: z
+    .union([z.literal('self-signed'), z.strictObject({ certFile: z.string(), keyFile: z.string() })])
+    .nullable()
+    .default(null),
+})
+
+const door = z.strictObject({
+  maxMessage: size.prefault('1MiB'),
+  maxFragments: z.int().min(1).default(32),
+  maxBufferedChunks: z.int().min(1).default(1_024),
+  messagesPerSecond: z.number().positive().default(200),
+  messageBurst: z.number().positive().default(400),
+  bytesPerSecond: size.prefault('256KiB'),
+  byteBurst: size.prefault('1MiB'),
+  firstEvent: duration.prefault('60s'),
+  pingEvery: duration.prefault('10s'),
+  socketsPerAddress: z.int().min(1).default(20),
+  upgradesPerAddressPerSecond: z.number().positive().default(10),
+  maxSessions: z.int().min(1).default(5_000),
+  maxParkedShare: z.number().min(0).max(1).default(0.1),
+  trustedProxies: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
+  origins: z.array(origin).default([]),
+  softBacklog: size.prefault('256KiB'),
+  hardBacklog: size.prefault('1MiB'),
+  slowReader: duration.prefault('5s'),
+})
+
+/** The policy file, as an operator writes it. */
+export const PolicyFile = z.strictObject({
+  listeners: z
+    .array(listener)
+    .min(1)
+    .prefault([{ port: 8080 }]),
+  dataDir: z.string().default('.parley'),
+  redis: z
+    .strictObject({
+      /** Left out: an embedded private Redis. */
+      url: z
+        .string()
+        .regex(/^(rediss?|unix):/, 'expected redis://, rediss:// or unix://')
+        .optional(),
+      serverBin: z.string().optional(),
+      durability: z.enum(['everysec', 'strict']).default('everysec'),
+      maxMemory: size.prefault('256MiB'),
+    })
+    .prefault({}),
+  advertiseUrl: z.url().optional(),
+  door: door.prefault({}),
+  drain: z.strictObject({ deadline: duration.prefault('60s') }).prefault({}),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
+  security: z
+    .strictObject({
+      pepper: z.string().default(''),
+      adminKeyHash: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .nullable()
+        .default(null),
+    })
+    .prefault({}),
+  providers: z.record(z.string(), provider),
+  models: z.record(z.string(), model),
+  plans: z.record(z.string(), plan).default({}),
+  tenants: z.record(tenantId, tenant).default({}),
+})
+export type PolicyFile = z.infer<typeof PolicyFile>
+/** The file before defaults and units: what may be written. */
+export type PolicyInput = z.input<typeof PolicyFile>
+
+/** A JSON schema for editors. */
+export function policyJsonSchema(): unknown {
+  return z.toJSONSchema(PolicyFile, { io: 'input' })
+}

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { FAULTS, type Fault, type FaultCode, FaultError, publicCode } from '../faults.ts'
+import { FAULTS, type Fault, FaultError, publicCode } from '../faults.ts'
 import type { Peer } from '../frames/peer.ts'
 import type { EndReason } from '../session/end-reason.ts'
 import type { SessionPolicy } from '../session/policy.ts'
@@ -20,10 +20,15 @@ export function errorEvent(fault: FaultError, eventId: string | null = null, cod
 /** Longest reason a close frame can carry, bytes (RFC 6455, 5.5.1). */
 const LONGEST_REASON = 123
 
-/** Says what is wrong, then closes with the fault's code and OpenAI's form of reason, `type.code`. */
+/** Says what is wrong, then closes. */
 export function closeWith(peer: Peer, fault: FaultError): void {
-  const { type, close } = FAULTS[fault.code] as Fault
   peer.send(errorEvent(fault))
+  closeFor(peer, fault)
+}
+
+/** Closes with the fault's code and OpenAI's form of reason, `type.code`. */
+export function closeFor(peer: Peer, fault: FaultError): void {
+  const { type, close } = FAULTS[fault.code] as Fault
   peer.close(close, `${type}.${publicCode(fault.code)}`.slice(0, LONGEST_REASON))
 }
 
@@ -49,11 +54,6 @@ export function endFault(reason: EndReason, policy: SessionPolicy): FaultError |
     internal: new FaultError('internal', 'Something went wrong on the server.'),
   }
   return told[reason] ?? null
-}
-
-/** The faults of an end by name, for documentation and for records. */
-export function endFaultCode(reason: EndReason, policy: SessionPolicy): FaultCode | null {
-  return endFault(reason, policy)?.code ?? null
 }
 
 function humanLength(length: number): string {

@@ -38,8 +38,8 @@ export interface LiveSessionOptions {
   grant: SecretGrant | null
   /** The caller asked for `parley.*` events. */
   speaksParley: boolean
-  /** What a dead node left behind: the session goes on from here. */
-  carriedOver: SessionTail | null
+  /** What another node left behind, and the last frame the returning caller has seen: the session goes on from here. */
+  carriedOver: { tail: SessionTail; seen: number } | null
   greeting: Greeting
 }
 
@@ -81,6 +81,7 @@ export class LiveSession {
   #rawSession: Loose | null
   #detector: VoiceDetector | null = null
   #tokenHash: string | null = null
+  readonly #carriedOver: LiveSessionOptions['carriedOver']
   /** Why the provider could not be had, in words a caller understands. */
   #fault: FaultError | null = null
 
@@ -92,13 +93,15 @@ export class LiveSession {
     this.policy = options.policy
     this.speaksParley = options.speaksParley
     this.startedAt = now
-    this.#rawSession = options.carriedOver?.session ?? null
+    this.#carriedOver = options.carriedOver
+    this.#rawSession = options.carriedOver?.tail.session ?? null
     this.#state = begin(now, options.head.admitted as Instant)
 
     const resumable = options.speaksParley && options.policy.resumeWindow !== null
-    const items = (options.carriedOver?.items ?? []) as unknown as JournalItem[]
+    const items = (options.carriedOver?.tail.items ?? []) as unknown as JournalItem[]
     this.journal = resumable ? Journal.from(items) : null
-    const ring = resumable ? new EventRing(RING_BYTES, RING_AGE, options.carriedOver?.seq ?? 0) : null
+    const counted = Math.max(options.carriedOver?.tail.seq ?? 0, options.carriedOver?.seen ?? 0)
+    const ring = resumable ? new EventRing(RING_BYTES, RING_AGE, counted) : null
 
     this.#caller = new CallerLine(door, clock, {
       message: (bytes) => {
@@ -294,10 +297,20 @@ export class LiveSession {
     this.dispatch({ type: 'upstream_opened' })
     if (this.#state.phase !== 'live') return
     this.#caller.valve.release('opening')
-    // A caller that was carried over has had its `session.created` long ago, and is introduced by `resume`.
-    if (this.head.admitted < this.startedAt) return
-    this.#forward(dressSession(created, this.head.model, this.endsAt) ?? Buffer.from(JSON.stringify(created)))
-    void this.#freshToken().then((token) => this.#introduce(token, false, this.#outbox.ring?.seq ?? 0))
+    const carriedOver = this.#carriedOver
+    if (carriedOver === null) {
+      this.#forward(dressSession(created, this.head.model, this.endsAt) ?? Buffer.from(JSON.stringify(created)))
+      void this.#freshToken().then((token) => this.#introduce(token, false, this.#outbox.ring?.seq ?? 0))
+      return
+    }
+    // This caller has had its `session.created` long ago.
+    const { tail, seen } = carriedOver
+    void this.#freshToken().then((token) => {
+      this.#introduce(token, true, this.#outbox.ring?.seq ?? 0)
+      if (tail.seq > seen)
+        this.#outbox.tell({ type: 'parley.gap', from: seen + 1, to: tail.seq, items: this.tail.items })
+      this.#outbox.tell({ type: 'parley.restored', items: tail.items.length })
+    })
   }
 
   #forward(bytes: Buffer): void {
@@ -319,9 +332,11 @@ export class LiveSession {
     this.#outbox.attach(peer)
   }
 
-  /** True for the token handed out last, and no other. */
-  accepts(tokenHash: string): boolean {
-    return this.#tokenHash !== null && this.#tokenHash === tokenHash
+  /** Uses up the token handed out last: true for it, once, and for no other. */
+  take(tokenHash: string): boolean {
+    if (this.#tokenHash === null || this.#tokenHash !== tokenHash) return false
+    this.#tokenHash = null
+    return true
   }
 
   /**

@@ -7,6 +7,8 @@ import { keys } from './keys.ts'
 export const NODE_LEASE_MS = 10_000
 export const NODE_BEAT_MS = 2_500
 
+const FOR_EVER_MS = 2_147_483_647
+
 /** One order from one node to another, about a session the other owns. */
 export const NodeOrder = z.object({ type: z.literal('end'), sessionId: z.string() })
 export type NodeOrder = z.infer<typeof NodeOrder>
@@ -27,7 +29,12 @@ export class Nodes implements AsyncDisposable {
     this.id = id
     this.#url = url
     this.#redis = redis
-    this.#subscriber = redis.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null, commandTimeout: 0 })
+    // A subscription waits as long as it takes; nobody is waiting for it.
+    this.#subscriber = redis.duplicate({
+      enableOfflineQueue: true,
+      maxRetriesPerRequest: null,
+      commandTimeout: FOR_EVER_MS,
+    })
     this.#log = log
   }
 

@@ -1,0 +1,196 @@
+import { randomUUID } from 'node:crypto'
+import type { Principal } from '../auth/principal.ts'
+import { type Ceilings, openingUpdate } from '../auth/session-fields.ts'
+import type { Clock } from '../clock.ts'
+import type { Config, PlanConfig } from '../config/config.ts'
+import { FaultError } from '../faults.ts'
+import type { Peer } from '../frames/peer.ts'
+import type { Log } from '../log.ts'
+import type { SessionHead, SessionRecord, SessionRecords } from '../store/session-records.ts'
+import type { Upstreams } from '../upstream/upstreams.ts'
+import type { VoiceDetection } from '../voice/detector.ts'
+import type { Directory } from './directory.ts'
+import { Greeting } from './greeting.ts'
+import { Journal, type JournalItem } from './journal.ts'
+import { LiveSession, type LiveSessionOptions } from './live-session.ts'
+
+/** What a caller asks for in the query of its upgrade. */
+export interface Wish {
+  model: string | null
+  intent: string | null
+  speaksParley: boolean
+  origin: string | null
+}
+
+export interface AdmissionDeps {
+  config(): Config
+  clock: Clock
+  log: Log
+  records: SessionRecords
+  directory: Directory
+  upstreams: Upstreams
+  voices: VoiceDetection
+}
+
+/** Decides who gets a session, and starts it. */
+export class Admission {
+  readonly #deps: AdmissionDeps
+
+  constructor(deps: AdmissionDeps) {
+    this.#deps = deps
+  }
+
+  /** Judges a wish before anything is dialled or counted. Throws the fault to refuse with. */
+  judge(principal: Principal, wish: Wish): { head: SessionHead; plan: PlanConfig } {
+    const config = this.#deps.config()
+    const planName = config.tenants.get(principal.tenant)?.plan ?? 'default'
+    const plan = config.plans.get(planName)
+    if (plan === undefined) throw new FaultError('internal', 'The plan of this account is not configured.')
+    const { model, kind } = wishedModel(config, principal, wish)
+    if (plan.models !== null && !plan.models.includes(model)) {
+      throw new FaultError('model_not_found', `The model '${model}' is not part of this plan.`, { param: 'model' })
+    }
+    if (this.#deps.directory.size >= config.door.maxSessions) {
+      throw new FaultError('overloaded', 'This server has no room for another session.', { retryAfterMs: 5_000 })
+    }
+    const head: SessionHead = {
+      id: randomUUID(),
+      tenant: principal.tenant,
+      keyId: principal.keyId,
+      user: principal.secret?.user ?? null,
+      model,
+      kind,
+      plan: planName,
+      admitted: this.#deps.clock.now(),
+      maxDuration: plan.session.maxDuration,
+      resumeWindow: plan.session.resumeWindow,
+      origin: wish.origin,
+      grant:
+        principal.secret === null
+          ? null
+          : { session: principal.secret.session, unlocked: [...principal.secret.unlocked] },
+    }
+    return { head, plan }
+  }
+
+  /** Starts a session for a caller that has been judged. Rejects with `store_unavailable` when it cannot be recorded. */
+  async start(
+    peer: Peer,
+    principal: Principal,
+    wish: Wish,
+    judged: { head: SessionHead; plan: PlanConfig },
+  ): Promise<void> {
+    const { head, plan } = judged
+    const { records, clock } = this.#deps
+    await records.create(head, null, clock.now()).catch((cause: unknown) => {
+      throw new FaultError('store_unavailable', 'Sessions cannot be started right now.', { cause, retryAfterMs: 2_000 })
+    })
+    this.#run(peer, {
+      head,
+      policy: plan.session,
+      ceilings: plan.ceilings,
+      grant: principal.secret,
+      speaksParley: wish.speaksParley,
+      carriedOver: null,
+      greeting: new Greeting(openingUpdate(head.kind, plan.ceilings, principal.secret)),
+    })
+  }
+
+  /** Goes on with a session whose node is gone and that this node has just claimed, at a new provider connection. */
+  carryOn(peer: Peer, record: SessionRecord, seen: number): void {
+    const { head, tail } = record
+    const plan = this.#deps.config().plans.get(head.plan)
+    if (plan === undefined || tail === null)
+      throw new FaultError('session_not_found', 'The session cannot be continued.')
+    const ceilings: Ceilings = plan.ceilings
+    const grant =
+      head.grant === null ? null : { user: head.user, origins: [], expiresAt: head.admitted as never, ...head.grant }
+    const { id: _id, object: _object, expires_at: _expires, model: _model, ...session } = tail.session ?? {}
+    const items = Journal.from(tail.items as unknown as JournalItem[]).replay()
+    this.#run(peer, {
+      head,
+      policy: plan.session,
+      ceilings,
+      grant,
+      speaksParley: true,
+      carriedOver: { tail, seen },
+      greeting: new Greeting(withoutNulls(session), items),
+    })
+  }
+
+  #run(peer: Peer, options: LiveSessionOptions): void {
+    const { directory, records, clock, log, upstreams, voices } = this.#deps
+    const config = this.#deps.config()
+    const { head } = options
+    const hangUp = new AbortController()
+    const session = new LiveSession(options, {
+      clock,
+      log,
+      door: config.door,
+      voices,
+      mayPark: () => directory.mayPark,
+      phaseChanged: (s, from, to) => directory.phaseChanged(s, from, to),
+      ended: (s, reason) => {
+        hangUp.abort()
+        directory.ended(s, reason)
+      },
+      rotated: async (_s, resumeHash) => {
+        await records
+          .update(head, { resumeHash }, clock.now())
+          .catch(() => log.warn({ sessionId: head.id }, 'resume token good on this node only'))
+      },
+    })
+    directory.add(session)
+    session.admit(peer)
+    log.info({ sessionId: head.id, tenant: head.tenant, model: head.model }, 'session admitted')
+    upstreams.open(config, head.model, head.kind, hangUp.signal).then(
+      (reached) => session.opened(reached.peer),
+      (error: unknown) => {
+        if (hangUp.signal.aborted) return
+        const fault = error instanceof FaultError ? error : new FaultError('internal', 'Something went wrong here.')
+        if (fault.code === 'internal') log.error({ err: error, sessionId: head.id }, 'opening the provider failed')
+        session.failed(fault)
+      },
+    )
+  }
+}
+
+function wishedModel(config: Config, principal: Principal, wish: Wish): { model: string; kind: SessionHead['kind'] } {
+  const granted = principal.secret?.session
+  const isTranscription = wish.intent === 'transcription' || (wish.intent === null && granted?.type === 'transcription')
+  if (wish.intent !== null && wish.intent !== 'transcription') {
+    throw new FaultError('invalid_intent', `The intent '${wish.intent.slice(0, 64)}' is not supported.`, {
+      param: 'intent',
+    })
+  }
+  const fixed = granted?.model ?? transcriptionModel(granted)
+  const asked = typeof fixed === 'string' ? fixed : wish.model
+  if (typeof fixed === 'string' && wish.model !== null && wish.model !== fixed) {
+    throw new FaultError('invalid_request', `This client secret is for the model '${fixed}'.`, { param: 'model' })
+  }
+  if (asked === null && isTranscription) {
+    const first = [...config.models].find(([, model]) => model.kind === 'transcription')
+    if (first !== undefined) return { model: first[0], kind: 'transcription' }
+  }
+  if (asked === null || asked === '') {
+    throw new FaultError('missing_model', 'You must provide a model parameter.', { param: 'model' })
+  }
+  const model = config.models.get(asked)
+  if (model === undefined) {
+    throw new FaultError('model_not_found', `The model '${asked.slice(0, 128)}' does not exist here.`, {
+      param: 'model',
+    })
+  }
+  return { model: asked, kind: isTranscription ? 'transcription' : model.kind }
+}
+
+function transcriptionModel(session: Record<string, unknown> | undefined): unknown {
+  if (session?.type !== 'transcription') return undefined
+  const audio = session.audio as { input?: { transcription?: { model?: unknown } } } | undefined
+  return audio?.input?.transcription?.model
+}
+
+/** A session object as the provider tells it holds nulls for what was never set; those are not sent back. */
+function withoutNulls(session: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(session).filter(([, value]) => value !== null))
+}

@@ -1,0 +1,243 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { authenticate, type Credentials, credentialsOf } from '../auth/authenticate.ts'
+import type { ClientSecrets } from '../auth/client-secrets.ts'
+import { normalOrigin } from '../auth/origin.ts'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config/config.ts'
+import { FaultError } from '../faults.ts'
+import { CallerUpgrades, type WsPeer } from '../frames/ws-peer.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Nodes } from '../store/nodes.ts'
+import { RELEASED, type SessionRecord, type SessionRecords } from '../store/session-records.ts'
+import { AddressLimits } from './address-limits.ts'
+import type { Admission, Wish } from './admission.ts'
+import { clientAddress } from './client-address.ts'
+import type { Directory } from './directory.ts'
+import { endFault } from './dismissal.ts'
+import { Refusals } from './refusals.ts'
+import { hashToken, sessionOfToken } from './resume-token.ts'
+import { RELAYED_HEADER, splice } from './splice.ts'
+
+export interface DoorDeps {
+  config(): Config
+  clock: Clock
+  log: Log
+  metrics: Metrics
+  secrets: ClientSecrets
+  records: SessionRecords
+  nodes: Nodes
+  directory: Directory
+  admission: Admission
+}
+
+/** One upgrade on its way in. */
+interface Visit {
+  request: IncomingMessage
+  socket: Duplex
+  head: Buffer
+  address: string
+  credentials: Credentials
+  wish: Wish
+  /** Number of the last frame a returning caller has seen. */
+  seen: number
+}
+
+/** OpenAI's path, and Azure's for the same protocol. */
+const PATHS: ReadonlySet<string> = new Set(['/v1/realtime', '/openai/v1/realtime'])
+
+/**
+ * The live door: everything between an HTTP upgrade and a running session. Abuse is refused by HTTP status before the
+ * upgrade; everything a client should hear the reason of is told after it, in OpenAI's own way.
+ */
+export class Door {
+  readonly #deps: DoorDeps
+  readonly #upgrades: CallerUpgrades
+  readonly #refusals: Refusals
+  readonly #addresses = new AddressLimits()
+  #isDraining = false
+
+  constructor(deps: DoorDeps) {
+    this.#deps = deps
+    this.#upgrades = new CallerUpgrades(deps.config().door)
+    this.#refusals = new Refusals(deps.clock)
+  }
+
+  /** No new sessions from now on. */
+  close(): void {
+    this.#isDraining = true
+  }
+
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy())
+    const { clock, log } = this.#deps
+    const { door } = this.#deps.config()
+    const url = new URL(request.url ?? '/', 'http://door')
+    if (!PATHS.has(url.pathname)) return refuseHttp(socket, 404, 'Not Found')
+    if (this.#isDraining) return refuseHttp(socket, 503, 'Service Unavailable', 2)
+    const address = clientAddress(request, door.trustedProxies)
+    const place = this.#addresses.enter(address, door, clock.now())
+    if (place === null) return refuseHttp(socket, 429, 'Too Many Requests', 1)
+    socket.on('close', () => place[Symbol.dispose]())
+    const visit: Visit = {
+      request,
+      socket,
+      head,
+      address,
+      credentials: credentialsOf(request.headers),
+      wish: wishOf(url, request),
+      seen: Number(url.searchParams.get('resume_from') ?? 0),
+    }
+    this.#receive(visit).catch((error: unknown) => {
+      log.error({ err: error }, 'the door failed')
+      socket.destroy()
+    })
+  }
+
+  async #receive(visit: Visit): Promise<void> {
+    const { value } = visit.credentials
+    const sessionId = value === null ? null : sessionOfToken(value)
+    if (value !== null && sessionId !== null) return this.#returning(visit, value, sessionId)
+    const { config, secrets, clock, admission } = this.#deps
+    try {
+      const principal = await authenticate(config(), secrets, visit.credentials, clock.now())
+      const judged = admission.judge(principal, visit.wish)
+      this.#accept(visit, async (peer) => admission.start(peer, principal, visit.wish, judged))
+    } catch (error) {
+      this.#refuse(visit, error)
+    }
+  }
+
+  // ---- callers who come back ----
+
+  async #returning(visit: Visit, token: string, sessionId: string): Promise<void> {
+    const here = this.#deps.directory.find(sessionId)
+    const hash = hashToken(token)
+    try {
+      if (!Number.isSafeInteger(visit.seen) || visit.seen < 0) {
+        throw new FaultError('invalid_request', 'resume_from must be a whole number.', { param: 'resume_from' })
+      }
+      if (here !== null) {
+        requireSameOrigin(here.head.origin, visit.wish.origin)
+        if (!here.take(hash)) throw unknownSession()
+        this.#deps.metrics.resumed.inc({ found: 'here' })
+        return this.#accept(visit, async (peer) => {
+          if (!(await here.resume(peer, visit.seen))) throw unknownSession()
+        })
+      }
+      await this.#elsewhere(visit, hash, sessionId)
+    } catch (error) {
+      this.#refuse(visit, error)
+    }
+  }
+
+  async #elsewhere(visit: Visit, hash: string, sessionId: string): Promise<void> {
+    const { records, nodes, metrics, admission, clock } = this.#deps
+    const record = await records.read(sessionId).catch(storeIsAway)
+    if (record === null) throw unknownSession()
+    if (record.phase === 'ended') throw this.#endOf(record)
+    requireSameOrigin(record.head.origin, visit.wish.origin)
+    this.#requireKey(record)
+    const url = record.owner === RELEASED ? null : await nodes.find(record.owner).catch(storeIsAway)
+    if (url !== null) {
+      if (record.owner === nodes.id || visit.request.headers[RELAYED_HEADER] !== undefined) throw unknownSession()
+      metrics.resumed.inc({ found: 'elsewhere' })
+      if (await splice(visit.request, visit.socket, visit.head, url, visit.address)) return
+      throw new FaultError('overloaded', 'The server that holds this session cannot be reached.', {
+        retryAfterMs: 2_000,
+      })
+    }
+    if (clock.now() >= record.head.admitted + record.head.maxDuration) throw unknownSession()
+    const window = record.head.resumeWindow ?? 0
+    // The node may have died up to a lease before anybody could know.
+    if (clock.now() - record.updated > window + LEASE_GRACE_MS) throw unknownSession()
+    const claimed = await records.claim(sessionId, record.owner, hash, randomHash()).catch(storeIsAway)
+    if (!claimed) throw unknownSession()
+    metrics.resumed.inc({ found: 'orphaned' })
+    this.#accept(visit, async (peer) => admission.carryOn(peer, record, visit.seen))
+  }
+
+  /** The key behind a session must still be good when its caller comes back. */
+  #requireKey(record: SessionRecord): void {
+    const tenant = this.#deps.config().tenants.get(record.head.tenant)
+    if (tenant?.suspended === true) throw new FaultError('tenant_suspended', 'This account is suspended.')
+    if (tenant?.keys.some((key) => key.id === record.head.keyId) !== true) {
+      throw new FaultError('invalid_api_key', 'The key of this session is not valid any more.')
+    }
+  }
+
+  #endOf(record: SessionRecord): FaultError {
+    const plan = this.#deps.config().plans.get(record.head.plan)
+    const fault = plan === undefined || record.reason === null ? null : endFault(record.reason, plan.session)
+    return fault === null || record.reason === 'going_away' ? unknownSession() : fault
+  }
+
+  // ---- in or out ----
+
+  #accept(visit: Visit, then: (peer: WsPeer) => Promise<void>): void {
+    this.#upgrades.accept(visit.request, visit.socket, visit.head, (peer) => {
+      then(peer).catch((error: unknown) => this.#tell(visit, peer, error))
+    })
+  }
+
+  #refuse(visit: Visit, error: unknown): void {
+    if (error instanceof FaultError && error.code === 'origin_not_allowed') {
+      this.#deps.metrics.refused.inc({ code: error.code })
+      return refuseHttp(visit.socket, 403, 'Forbidden')
+    }
+    this.#upgrades.accept(visit.request, visit.socket, visit.head, (peer) => this.#tell(visit, peer, error))
+  }
+
+  #tell(visit: Visit, peer: WsPeer, error: unknown): void {
+    const { log, metrics, config, clock } = this.#deps
+    const fault =
+      error instanceof FaultError ? error : new FaultError('internal', 'Something went wrong on the server.')
+    if (!(error instanceof FaultError)) log.error({ err: error }, 'admission failed')
+    if (fault.code === 'invalid_api_key') this.#addresses.failed(visit.address, config().door, clock.now())
+    metrics.refused.inc({ code: fault.code })
+    log.info({ code: fault.code }, 'connection refused')
+    this.#refusals.refuse(peer, fault, `${visit.address} ${fingerprint(visit.credentials.value)}`)
+  }
+}
+
+/** How much longer than its window a session of a dead node stays open to its caller: a lease, and the clocks' slack. */
+const LEASE_GRACE_MS = 15_000
+
+function wishOf(url: URL, request: IncomingMessage): Wish {
+  const offered = String(request.headers['sec-websocket-protocol'] ?? '')
+  return {
+    model: url.searchParams.get('model'),
+    intent: url.searchParams.get('intent'),
+    speaksParley: url.searchParams.get('parley') === '1' || /(^|,)\s*parley\.v1\s*(,|$)/.test(offered),
+    origin: request.headers.origin ?? null,
+  }
+}
+
+function requireSameOrigin(then: string | null, now: string | null): void {
+  if (then === null || normalOrigin(then) === normalOrigin(now)) return
+  throw new FaultError('origin_not_allowed', 'This page may not continue the session.')
+}
+
+function unknownSession(): FaultError {
+  return new FaultError('session_not_found', 'The session is not known, is over, or has been resumed already.')
+}
+
+function storeIsAway(cause: unknown): never {
+  throw new FaultError('store_unavailable', 'Sessions cannot be looked up right now.', { cause, retryAfterMs: 2_000 })
+}
+
+function randomHash(): string {
+  return randomBytes(32).toString('hex')
+}
+
+/** Tells callers apart without keeping what they showed. */
+function fingerprint(value: string | null): string {
+  return value === null ? '-' : createHash('sha256').update(value).digest('base64url').slice(0, 12)
+}
+
+function refuseHttp(socket: Duplex, status: number, text: string, retryAfterSeconds?: number): void {
+  const retry = retryAfterSeconds === undefined ? '' : `Retry-After: ${retryAfterSeconds}\r\n`
+  socket.end(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\nContent-Length: 0\r\n${retry}\r\n`)
+}

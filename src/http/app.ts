@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto'
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { bodyLimit } from 'hono/body-limit'
+import { FAULTS, type Fault, FaultError, publicCode } from '../faults.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import { type ClientSecretDeps, clientSecretRoutes } from './client-secrets.ts'
+import { type SessionRouteDeps, sessionRoutes } from './sessions.ts'
+
+export interface AppDeps extends ClientSecretDeps, SessionRouteDeps {
+  log: Log
+  metrics: Metrics
+  /** Why this node should get no traffic now; null when it should. */
+  unready(): Promise<string | null>
+}
+
+/** Largest JSON body, bytes (reference: hardening, the edge). */
+const LARGEST_BODY = 256 * 1_024
+
+/** The HTTP door. Every failure leaves it in OpenAI's error shape, from the one table of faults. */
+export function createApp(deps: AppDeps): OpenAPIHono {
+  const app = new OpenAPIHono({
+    defaultHook: (result) => {
+      if (result.success) return
+      const issue = result.error.issues[0]
+      const param = issue?.path.join('.') ?? ''
+      throw new FaultError('invalid_request', `Invalid '${param}': ${issue?.message ?? 'not understood'}`, { param })
+    },
+  })
+  app.use(async (c, next) => {
+    await next()
+    c.header('X-Request-Id', `req_${randomUUID()}`)
+  })
+  app.use(
+    bodyLimit({
+      maxSize: LARGEST_BODY,
+      onError: () => {
+        throw new FaultError('message_too_big', `The body is larger than ${LARGEST_BODY} bytes.`)
+      },
+    }),
+  )
+  app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.get('/readyz', async (c) => {
+    const why = await deps.unready()
+    return why === null ? c.json({ status: 'ready' }) : c.json({ status: 'unready', why }, 503)
+  })
+  app.get('/metrics', async (c) => {
+    c.header('Content-Type', deps.metrics.registry.contentType)
+    return c.body(await deps.metrics.registry.metrics())
+  })
+  clientSecretRoutes(app, deps)
+  sessionRoutes(app, deps)
+  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Parley', version: '1' } })
+  app.notFound(() => {
+    throw new FaultError('not_found', 'There is nothing at this address.')
+  })
+  app.onError((error, c) => {
+    const fault = error instanceof FaultError ? error : asFault(error)
+    if (fault.code === 'internal') deps.log.error({ err: error }, 'request failed')
+    const { http, type } = FAULTS[fault.code] as Fault
+    if (fault.retryAfterMs !== null) c.header('Retry-After', String(Math.ceil(fault.retryAfterMs / 1_000)))
+    const body = { error: { message: fault.message, type, param: fault.param, code: publicCode(fault.code) } }
+    return c.json(body, http as 400)
+  })
+  return app
+}
+
+/** What hono itself throws for a body that is no JSON is the caller's mistake, not ours. */
+function asFault(error: Error): FaultError {
+  const status = (error as { status?: unknown }).status
+  if (status === 400 || error instanceof SyntaxError)
+    return new FaultError('invalid_request', 'The body is not valid JSON.')
+  return new FaultError('internal', 'Something went wrong on the server.')
+}

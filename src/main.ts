@@ -1,23 +1,27 @@
 import { parseArgs } from 'node:util'
+import { startWorkers } from '../workers/main.ts'
 import { systemClock } from './clock.ts'
 import { loadConfig } from './config/load-config.ts'
-import { ConfigError } from './config/read-config.ts'
 import { createLogger } from './log.ts'
-import { serve } from './serve.ts'
+import { type Running, serve } from './serve.ts'
+import { Store } from './store/store.ts'
 import { welcome } from './welcome.ts'
 
 /** Wiring only: configuration, then everything it names, until a signal says stop. */
 async function main(): Promise<void> {
-  parseArgs({ options: { only: { type: 'string' } } })
+  const only = partToRun()
   const loaded = loadConfig()
   const log = createLogger(loaded.config.logLevel)
-  const running = await serve(loaded.config, { clock: systemClock, log, path: process.env.PATH })
-  process.stdout.write(welcome(loaded, running))
+  const stack = new AsyncDisposableStack()
+  const store = stack.use(await Store.open(loaded.config, loaded.path, systemClock, log))
+  const surroundings = { clock: systemClock, log, store }
+  const broker = only === 'workers' ? null : await serve(loaded.config, surroundings)
+  if (only !== 'broker') stack.use(await startWorkers(surroundings))
+  process.stdout.write(broker === null ? '\nParley workers are running.\n\n' : welcome(loaded, broker))
 
   process.on('SIGHUP', () => {
     try {
-      const next = loadConfig()
-      const restart = running.reload(next.config)
+      const restart = broker?.reload(loadConfig().config) ?? []
       log.info({ needsRestart: restart }, 'configuration reloaded')
     } catch (error) {
       log.error({ why: String(error) }, 'configuration not reloaded: the old one stays')
@@ -25,14 +29,10 @@ async function main(): Promise<void> {
   })
   let isStopping = false
   const stop = (signal: string) => {
-    if (isStopping) {
-      log.warn({ signal }, 'second signal: stopping now')
-      running.stopNow()
-      return
-    }
+    log.info({ signal }, isStopping ? 'second signal: stopping now' : 'draining')
+    if (isStopping) return broker?.stopNow()
     isStopping = true
-    log.info({ signal }, 'draining')
-    running.drain().then(
+    return void drain(broker, stack).then(
       () => process.exit(0),
       (error: unknown) => {
         log.error({ err: error }, 'drain failed')
@@ -44,8 +44,20 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => stop('SIGINT'))
 }
 
+/** Sessions first, then the workers, then the store. */
+async function drain(broker: Running | null, rest: AsyncDisposable): Promise<void> {
+  await broker?.drain()
+  await rest[Symbol.asyncDispose]()
+}
+
+function partToRun(): 'broker' | 'workers' | 'all' {
+  const { only } = parseArgs({ options: { only: { type: 'string' } } }).values
+  if (only === undefined) return 'all'
+  if (only === 'broker' || only === 'workers') return only
+  throw new Error(`--only takes "broker" or "workers", not "${only}"`)
+}
+
 main().catch((error: unknown) => {
-  const isOurs = error instanceof ConfigError || (error instanceof Error && error.stack !== undefined)
-  process.stderr.write(`${isOurs && error instanceof Error ? error.message : String(error)}\n`)
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exit(1)
 })

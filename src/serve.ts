@@ -16,10 +16,9 @@ import { certificateFor } from './config/tls.ts'
 import { createApp } from './http/app.ts'
 import type { Log } from './log.ts'
 import { Metrics } from './metrics.ts'
-import { EmbeddedRedis } from './store/embedded-redis.ts'
 import { Nodes } from './store/nodes.ts'
-import { checkRedis, connectRedis } from './store/redis.ts'
 import { SessionRecords } from './store/session-records.ts'
+import type { Store } from './store/store.ts'
 import { later } from './units.ts'
 import { Loopback } from './upstream/loopback/server.ts'
 import { Upstreams } from './upstream/upstreams.ts'
@@ -28,8 +27,8 @@ import { ThreadedVoiceDetection } from './voice/voice-detection.ts'
 export interface Surroundings {
   clock: Clock
   log: Log
-  /** Where to look for a Redis server. */
-  path: string | undefined
+  /** Stays open for as long as the node runs, and is closed by whoever opened it. */
+  store: Store
 }
 
 /** A node at work. */
@@ -56,20 +55,13 @@ const HTTP = {
 }
 const MOST_CONNECTIONS = 10_000
 
-/** Starts a node: store, provider, doors. Throws with a plain sentence when something it needs is missing. */
-export async function serve(first: Config, { clock, log, path }: Surroundings): Promise<Running> {
+/** Starts a node: provider, doors. Throws with a plain sentence when something it needs is missing. */
+export async function serve(first: Config, { clock, log, store }: Surroundings): Promise<Running> {
   let config = first
   const stack = new AsyncDisposableStack()
   const metrics = new Metrics()
   const nodeId = randomUUID()
-
-  const embedded = config.redisUrl === undefined ? stack.use(await EmbeddedRedis.start(config, path, clock, log)) : null
-  const redis = connectRedis(config.redisUrl ?? (embedded as EmbeddedRedis).address, log)
-  stack.defer(() => redis.disconnect())
-  await redis.connect().catch((error: Error) => {
-    throw new Error(`Redis cannot be reached: ${error.message}`)
-  })
-  await checkRedis(redis, log)
+  const { redis } = store
 
   const voices = stack.use(new ThreadedVoiceDetection(clock, log))
   const loopbackSocket = loopbackPath(config, nodeId)
@@ -111,14 +103,7 @@ export async function serve(first: Config, { clock, log, path }: Surroundings): 
     metrics,
     secrets,
     registry,
-    unready: async () => {
-      if (isDraining) return 'draining'
-      if (embedded !== null && !embedded.isHealthy) return 'the embedded redis keeps dying'
-      return redis.ping().then(
-        () => null,
-        () => 'redis is away',
-      )
-    },
+    unready: async () => (isDraining ? 'draining' : store.unwell()),
   })
   const onRequest = getRequestListener(app.fetch)
   for (const server of servers) {

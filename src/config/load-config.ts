@@ -12,6 +12,8 @@ export interface Loaded {
   file: string | null
   /** Keys of the built-in set-up, ready to use; null when a file names its own. */
   demo: { key: string; adminKey: string } | null
+  /** Where programs are looked for. */
+  path: string | undefined
 }
 
 /** The one place that reads the environment and the policy file. Throws ConfigError. */
@@ -19,11 +21,16 @@ export function loadConfig(env: Env = process.env): Loaded {
   const file = env.PARLEY_CONFIG ?? (existsSync('parley.yaml') ? 'parley.yaml' : null)
   if (file !== null) {
     const config = readConfig(readFileSync(file, 'utf8'), env)
-    return { config: env.REDIS_URL === undefined ? config : { ...config, redisUrl: env.REDIS_URL }, file, demo: null }
+    return {
+      config: env.REDIS_URL === undefined ? config : { ...config, redisUrl: env.REDIS_URL },
+      file,
+      demo: null,
+      path: env.PATH,
+    }
   }
   const dataDir = env.PARLEY_DATA_DIR ?? '.parley'
   const demo = { key: keptKey(dataDir, 'demo-key', 'demo'), adminKey: keptKey(dataDir, 'admin-key', 'admin') }
-  return { config: configFrom(builtIn(env, dataDir, demo)), file: null, demo }
+  return { config: configFrom(builtIn(env, dataDir, demo)), file: null, demo, path: env.PATH }
 }
 
 /** Names that OpenAI's clients ask for, so that one with its default model works in the demo. As of November 2026. */

@@ -35,6 +35,7 @@ const DENIED = ['config', 'debug', 'module', 'shutdown', 'flushall', 'keys', 'mo
 export class EmbeddedRedis implements AsyncDisposable {
   readonly address: RedisAddress
   readonly #binary: string
+  readonly #path: string | undefined
   readonly #folder: string
   readonly #clock: Clock
   readonly #log: Log
@@ -42,8 +43,16 @@ export class EmbeddedRedis implements AsyncDisposable {
   #deaths: Instant[] = []
   #isStopping = false
 
-  private constructor(binary: string, folder: string, address: RedisAddress, clock: Clock, log: Log) {
+  private constructor(
+    binary: string,
+    path: string | undefined,
+    folder: string,
+    address: RedisAddress,
+    clock: Clock,
+    log: Log,
+  ) {
     this.#binary = binary
+    this.#path = path
     this.#folder = folder
     this.address = address
     this.#clock = clock
@@ -58,7 +67,7 @@ export class EmbeddedRedis implements AsyncDisposable {
     takeLock(folder, log)
     const address = { path: socketPath(folder), username: 'parley', password: randomBytes(32).toString('hex') }
     writeFileSync(join(folder, 'redis.conf'), configuration(config, folder, address), { mode: 0o600 })
-    const redis = new EmbeddedRedis(binary, folder, address, clock, log)
+    const redis = new EmbeddedRedis(binary, path, folder, address, clock, log)
     await redis.#spawn()
     return redis
   }
@@ -90,7 +99,7 @@ export class EmbeddedRedis implements AsyncDisposable {
   async #spawn(): Promise<void> {
     const conf = join(this.#folder, 'redis.conf')
     // A plain child outlives a killed parent; with setpriv the kernel ends it too.
-    const wrapper = onPath('setpriv', process.env.PATH)
+    const wrapper = onPath('setpriv', this.#path)
     const [command, args] =
       wrapper === null ? [this.#binary, [conf]] : [wrapper, ['--pdeathsig', 'TERM', this.#binary, conf]]
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
@@ -139,15 +148,17 @@ function findServer(configured: string | undefined, path: string | undefined): s
 }
 
 function onPath(name: string, path: string | undefined): string | null {
-  for (const folder of (path ?? '').split(delimiter)) {
-    try {
-      accessSync(join(folder, name), constants.X_OK)
-      return join(folder, name)
-    } catch {
-      // Not in this folder; the next may have it.
-    }
+  const files = (path ?? '').split(delimiter).map((folder) => join(folder, name))
+  return files.find((file) => isExecutable(file)) ?? null
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
   }
-  return null
 }
 
 /** One owner per data folder. A server left behind by an owner that was killed is ended before a new one starts. */

@@ -52,7 +52,12 @@ export class Nodes implements AsyncDisposable {
 
   /** Address of a living node; null when it is dead. */
   async find(id: string): Promise<string | null> {
-    return this.#redis.get(keys.node(id))
+    return Nodes.addressOf(this.#redis, id)
+  }
+
+  /** The same, for a process that is no node itself. */
+  static addressOf(redis: Redis, id: string): Promise<string | null> {
+    return redis.get(keys.node(id))
   }
 
   /** False when nobody by that name is listening. */

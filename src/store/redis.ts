@@ -2,12 +2,15 @@ import { Redis, type RedisOptions } from 'ioredis'
 import type { Log } from '../log.ts'
 import type { RedisAddress } from './embedded-redis.ts'
 
+/** A Redis URL, or the socket and credentials of the embedded server. */
+export type RedisPlace = string | RedisAddress
+
 /**
  * A client for doors and limits: a caller waits for the answer, so it fails soon instead of queueing (reference: hardening,
  * when Redis is away).
  */
-export function connectRedis(where: string | RedisAddress, log: Log): Redis {
-  const redis = typeof where === 'string' ? fromUrl(where) : new Redis({ ...PATIENCE, ...where })
+export function connectRedis(where: RedisPlace, log: Log): Redis {
+  const redis = open(where, IMPATIENT)
   let wasUp = true
   redis.on('ready', () => {
     if (!wasUp) log.info({}, 'redis is back')
@@ -20,17 +23,31 @@ export function connectRedis(where: string | RedisAddress, log: Log): Redis {
   return redis
 }
 
-const PATIENCE = {
+/** A client for BullMQ's workers: nobody waits for it, so a command waits until Redis is back. */
+export function connectForQueue(where: RedisPlace, log: Log): Redis {
+  const redis = open(where, { maxRetriesPerRequest: null, retryStrategy: IMPATIENT.retryStrategy })
+  redis.on('error', (error: Error) => log.debug({ why: error.message }, 'queue waits for redis'))
+  return redis
+}
+
+const IMPATIENT = {
   commandTimeout: 300,
   maxRetriesPerRequest: 1,
   enableOfflineQueue: false,
   lazyConnect: true,
   retryStrategy: (times: number) => Math.min(2_000, 50 * 2 ** Math.min(times, 6)),
-} satisfies RedisOptions
+} satisfies Patience
+
+/** How long a command waits for the server, and how a lost connection is sought again. */
+type Patience = Pick<
+  RedisOptions,
+  'commandTimeout' | 'maxRetriesPerRequest' | 'enableOfflineQueue' | 'lazyConnect' | 'retryStrategy'
+>
 
 /** `unix:/path` besides the forms that ioredis knows. */
-function fromUrl(url: string): Redis {
-  return url.startsWith('unix:') ? new Redis({ ...PATIENCE, path: url.slice(5) }) : new Redis(url, PATIENCE)
+function open(where: RedisPlace, patience: Patience): Redis {
+  if (typeof where !== 'string') return new Redis({ ...patience, ...where })
+  return where.startsWith('unix:') ? new Redis({ ...patience, path: where.slice(5) }) : new Redis(where, patience)
 }
 
 /** Refuses servers that would lose what they hold, with the line that mends it. */

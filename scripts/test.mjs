@@ -1,0 +1,77 @@
+// Every check there is, cheapest first. Closes with one line: `N passed, N failed`.
+//   npm test                      everything
+//   npm test -- lint unit         some of the steps by name
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const bin = (name, file) => join(root, 'node_modules', name, file)
+const reports = join(root, '.runtime', 'reports')
+
+const steps = [
+  { name: 'lint', args: [bin('@biomejs/biome', 'bin/biome'), 'check', '.'] },
+  { name: 'types', args: [bin('typescript', 'bin/tsc'), '--noEmit'] },
+  { name: 'build', args: [join(root, 'scripts', 'build.mjs')] },
+  { name: 'unit', vitest: 'unit' },
+  { name: 'real', vitest: 'real' },
+  { name: 'e2e', vitest: 'e2e' },
+  { name: 'docker', args: [join(root, 'scripts', 'docker-steps.mjs')] },
+]
+
+// Only what tests need is handed down: a developer's own keys and settings must not change what is tested.
+const kept = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'USER', 'CI', 'npm_execpath']
+const env = Object.fromEntries(
+  kept.filter((name) => process.env[name] !== undefined).map((name) => [name, process.env[name]]),
+)
+env.PATH = [join(root, '.runtime', 'bin'), process.env.PATH].join(delimiter)
+
+function run(args) {
+  return spawnSync(process.execPath, args, { cwd: root, env, stdio: 'inherit' }).status === 0
+}
+
+/** Runs one vitest project and reads from its report how many tests passed and failed. */
+function vitest(project) {
+  const report = join(reports, `${project}.json`)
+  rmSync(report, { force: true })
+  const isGreen = run([
+    bin('vitest', 'vitest.mjs'),
+    'run',
+    '--project',
+    project,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ])
+  try {
+    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'))
+    // A file that could not even be loaded has no tests to count.
+    return { passed: numPassedTests, failed: isGreen ? numFailedTests : Math.max(1, numFailedTests) }
+  } catch {
+    return { passed: 0, failed: 1 }
+  }
+}
+
+mkdirSync(reports, { recursive: true })
+const wanted = process.argv.slice(2)
+for (const name of wanted) {
+  if (steps.some((step) => step.name === name)) continue
+  process.stderr.write(`no step is named '${name}': ${steps.map((step) => step.name).join(', ')}\n`)
+  process.exit(2)
+}
+let passed = 0
+let failed = 0
+const lines = []
+for (const step of steps) {
+  if (wanted.length > 0 && !wanted.includes(step.name)) continue
+  const begun = performance.now()
+  const isGreen = step.args === undefined ? null : run(step.args)
+  const count = isGreen === null ? vitest(step.vitest) : { passed: Number(isGreen), failed: Number(!isGreen) }
+  passed += count.passed
+  failed += count.failed
+  const seconds = Math.round((performance.now() - begun) / 1_000)
+  lines.push(`${step.name.padEnd(8)} ${count.passed} passed, ${count.failed} failed (${seconds} s)`)
+}
+process.stdout.write(`\n${lines.join('\n')}\n${passed} passed, ${failed} failed\n`)
+process.exit(failed === 0 ? 0 : 1)

@@ -1,0 +1,52 @@
+import { Queue, Worker } from 'bullmq'
+import type { Clock } from '../src/clock.ts'
+import type { Log } from '../src/log.ts'
+import { Nodes } from '../src/store/nodes.ts'
+import { connectForQueue } from '../src/store/redis.ts'
+import { SessionRecords } from '../src/store/session-records.ts'
+import type { Store } from '../src/store/store.ts'
+import { sweepSessions } from './sweep-sessions.ts'
+
+/** House work that any one worker process does for all nodes. */
+const CHORES = 'parley-chores'
+const SWEEP_EVERY_MS = 10_000
+/** A job whose worker died is given to another after this, ms. */
+const STALLED_AFTER_MS = 10_000
+/** How long a worker may take to finish what it has in hand when it is told to stop, ms. */
+const CLOSE_WITHIN_MS = 10_000
+
+export interface WorkerDeps {
+  clock: Clock
+  log: Log
+  store: Store
+}
+
+/** Starts this process's workers: queues to processors. Dispose to drain them. */
+export async function startWorkers({ clock, log, store }: WorkerDeps): Promise<AsyncDisposable> {
+  const stack = new AsyncDisposableStack()
+  const connection = connectForQueue(store.place, log)
+  stack.defer(() => connection.disconnect())
+
+  const chores = new Queue(CHORES, { connection })
+  stack.defer(() => chores.close())
+  const template = { name: 'sweep-sessions', opts: { removeOnComplete: 10, removeOnFail: 10 } }
+  await chores.upsertJobScheduler('sweep-sessions', { every: SWEEP_EVERY_MS }, template)
+
+  const records = new SessionRecords(store.redis, 'workers')
+  const nodes = { find: (id: string) => Nodes.addressOf(store.redis, id) }
+  const worker = new Worker(CHORES, () => sweepSessions({ clock, log, records, nodes }), {
+    connection,
+    lockDuration: STALLED_AFTER_MS,
+    stalledInterval: STALLED_AFTER_MS,
+  })
+  worker.on('failed', (job, error) => log.warn({ job: job?.name, why: error.message }, 'job failed'))
+  worker.on('error', (error) => log.debug({ why: error.message }, 'worker waits'))
+  stack.defer(async () => {
+    const closed = worker.close()
+    const patience = AbortSignal.timeout(CLOSE_WITHIN_MS)
+    const { promise: gaveUp, resolve } = Promise.withResolvers<void>()
+    patience.addEventListener('abort', () => resolve(), { once: true })
+    await Promise.race([closed, gaveUp])
+  })
+  return stack
+}

@@ -21,10 +21,8 @@ const steps = [
 ]
 
 // Only what tests need is handed down: a developer's own keys and settings must not change what is tested.
-const kept = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'USER', 'CI', 'npm_execpath']
-const env = Object.fromEntries(
-  kept.filter((name) => process.env[name] !== undefined).map((name) => [name, process.env[name]]),
-)
+const KEPT = /^(PATH|HOME|TMPDIR|LANG|USER|CI|NODE_EXTRA_CA_CERTS|npm_execpath|npm_config_\w+|https?_proxy)$/i
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => KEPT.test(name)))
 env.PATH = [join(root, '.runtime', 'bin'), process.env.PATH].join(delimiter)
 
 function run(args) {

@@ -17,7 +17,9 @@ export interface Loaded {
 }
 
 /** The one place that reads the environment and the policy file. Throws ConfigError. */
-export function loadConfig(env: Env = process.env): Loaded {
+export function loadConfig(environment: Env = process.env): Loaded {
+  // A variable that is set to nothing, as compose files do, is not set.
+  const env: Env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
   const file = env.PARLEY_CONFIG ?? (existsSync('parley.yaml') ? 'parley.yaml' : null)
   if (file !== null) {
     const config = readConfig(readFileSync(file, 'utf8'), env)

@@ -25,3 +25,8 @@ export const between = (from: Instant, to: Instant): Ms => (to - from) as Ms
 
 export const earliest = (a: Instant, b: Instant): Instant => Math.min(a, b) as Instant
 export const latest = (a: Instant, b: Instant): Instant => Math.max(a, b) as Instant
+
+/** For the wire: never negative, never a fraction. */
+export function wholeMs(n: number): number {
+  return Math.max(0, Math.round(n))
+}

@@ -32,6 +32,28 @@ export function closeFor(peer: Peer, fault: FaultError): void {
   peer.close(close, `${type}.${publicCode(fault.code)}`.slice(0, LONGEST_REASON))
 }
 
+/** What decides how the end is told, besides its reason. */
+export interface Farewell {
+  policy: SessionPolicy
+  isResumable: boolean
+  /** Why no provider could be had, in words a caller understands. */
+  fault: FaultError | null
+  /** How the provider closed its side, if it did. */
+  closure: { code: number; reason: string } | null
+}
+
+/** Tells a caller the end of its session and closes its connection. */
+export function dismiss(peer: Peer, reason: EndReason, { policy, isResumable, fault, closure }: Farewell): void {
+  if (reason === 'reader_too_slow') return peer.terminate()
+  // The provider has already said why, in its own event.
+  if (reason === 'upstream_ended' && closure !== null) return peer.close(closure.code, closure.reason)
+  const told = fault ?? endFault(reason, policy)
+  if (told === null) return peer.close(1000, '')
+  // A client that cannot resume with a token of ours knows 1001 as "come back": it starts afresh elsewhere.
+  if (reason === 'going_away' && !isResumable) return peer.close(1001, 'going away')
+  closeWith(peer, told)
+}
+
 /** How the end of a session is told to the caller; null where the caller needs no telling. */
 export function endFault(reason: EndReason, policy: SessionPolicy): FaultError | null {
   const told: Partial<Record<EndReason, FaultError>> = {

@@ -121,7 +121,7 @@ export class Door {
       }
       if (here !== null) {
         requireSameOrigin(here.head.origin, visit.wish.origin)
-        if (!here.take(hash)) throw unknownSession()
+        if (!here.take(hash, visit.seen)) throw unknownSession()
         this.#deps.metrics.resumed.inc({ found: 'here' })
         return this.#accept(visit, async (peer) => {
           if (!(await here.resume(peer, visit.seen))) throw unknownSession()

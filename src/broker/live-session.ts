@@ -12,11 +12,13 @@ import { begin, type Effect, type SessionEvent, type SessionState } from '../ses
 import { idleDeadline } from '../session/talk.ts'
 import { transition } from '../session/transition.ts'
 import type { SessionHead, SessionTail, SessionUsage } from '../store/session-records.ts'
-import { between, bytes as byteCount, type Instant, later, seconds } from '../units.ts'
-import type { VoiceDetection, VoiceDetector } from '../voice/detector.ts'
+import { between, bytes as byteCount, type Instant, later, seconds, wholeMs } from '../units.ts'
+import type { VoiceDetection } from '../voice/detector.ts'
+import { Alarm } from './alarm.ts'
 import { CallerIntake } from './caller-intake.ts'
 import { CallerLine } from './caller-line.ts'
-import { closeWith, endFault } from './dismissal.ts'
+import { dismiss } from './dismissal.ts'
+import { Ear } from './ear.ts'
 import { dressSession } from './effective-session.ts'
 import { EventRing } from './event-ring.ts'
 import type { Greeting } from './greeting.ts'
@@ -25,7 +27,7 @@ import { Outbox } from './outbox.ts'
 import { count, type Loose } from './provider-events.ts'
 import { ProviderIntake } from './provider-intake.ts'
 import { ProviderLine } from './provider-line.ts'
-import { hashToken, makeResumeToken } from './resume-token.ts'
+import { ResumeTicket } from './resume-token.ts'
 
 /** What is kept for a caller that can come back (reference: hardening, a session that survives). */
 const RING_BYTES = byteCount(2 * 1024 * 1024)
@@ -75,12 +77,13 @@ export class LiveSession {
   readonly #upstream: ProviderLine
   readonly #outbox: Outbox
   #state: SessionState
-  #alarm: { at: Instant; timer: Disposable } | null = null
+  readonly #alarm: Alarm
+  readonly #ear: Ear
   readonly #queue: SessionEvent[] = []
   #isStepping = false
   #rawSession: Loose | null
-  #detector: VoiceDetector | null = null
-  #tokenHash: string | null = null
+  /** Null where the caller cannot resume. */
+  readonly #ticket: ResumeTicket | null
   readonly #carriedOver: LiveSessionOptions['carriedOver']
   /** Why the provider could not be had, in words a caller understands. */
   #fault: FaultError | null = null
@@ -96,11 +99,14 @@ export class LiveSession {
     this.#carriedOver = options.carriedOver
     this.#rawSession = options.carriedOver?.tail.session ?? null
     this.#state = begin(now, options.head.admitted as Instant)
+    this.#alarm = new Alarm(clock, () => this.dispatch({ type: 'deadline' }))
+    this.#ear = new Ear(deps.voices, (event) => this.dispatch(event))
 
     const resumable = options.speaksParley && options.policy.resumeWindow !== null
     const items = (options.carriedOver?.tail.items ?? []) as unknown as JournalItem[]
     this.journal = resumable ? Journal.from(items) : null
     const counted = Math.max(options.carriedOver?.tail.seq ?? 0, options.carriedOver?.seen ?? 0)
+    this.#ticket = resumable ? new ResumeTicket(this.head.id, (hash) => deps.rotated(this, hash)) : null
     const ring = resumable ? new EventRing(RING_BYTES, RING_AGE, counted) : null
 
     this.#caller = new CallerLine(door, clock, {
@@ -127,7 +133,7 @@ export class LiveSession {
         },
         toCaller: (event) => this.#forward(Buffer.from(event)),
         dispatch: (event) => this.dispatch(event),
-        heard: (base64) => this.#detector?.hearBase64(base64),
+        heard: (base64) => this.#ear.hear(base64),
         acknowledged: (seq) => ring?.acknowledge(seq),
         pinged: () => this.#outbox.tell({ type: 'parley.pong' }),
       },
@@ -140,7 +146,7 @@ export class LiveSession {
         forward: (bytes) => this.#forward(bytes),
         sessionChanged: (session, raw) => {
           this.#rawSession = raw
-          this.#listenForSpeech(session.turnDetection === null)
+          this.#ear.listen(session.turnDetection === null ? session.input : null)
         },
         dress: (event, bytes) => dressSession(event, this.head.model, this.endsAt) ?? bytes,
         used: (usage) => {
@@ -152,7 +158,7 @@ export class LiveSession {
       this.journal,
     )
     this.#caller.valve.hold('opening')
-    this.#arm()
+    this.#alarm.aim(nextDeadline(this.#state, this.policy))
   }
 
   get state(): SessionState {
@@ -199,7 +205,7 @@ export class LiveSession {
     const audio = this.provider.takeAudio()
     if (audio > 0) this.#apply({ type: 'audio_sent', duration: audio }, now)
     this.#apply(event, now)
-    this.#arm()
+    this.#alarm.aim(nextDeadline(this.#state, this.policy))
   }
 
   #apply(event: SessionEvent, now: Instant): void {
@@ -210,32 +216,18 @@ export class LiveSession {
     for (const effect of effects) this.#perform(effect, now)
   }
 
-  /** An alarm that rings early does no harm, so a later deadline leaves the one that is set. */
-  #arm(): void {
-    const next = nextDeadline(this.#state, this.policy)
-    if (next !== null && this.#alarm !== null && this.#alarm.at <= next) return
-    this.#alarm?.timer[Symbol.dispose]()
-    this.#alarm = null
-    if (next === null) return
-    const timer = this.#deps.clock.at(next, () => {
-      this.#alarm = null
-      this.dispatch({ type: 'deadline' })
-    })
-    this.#alarm = { at: next, timer }
-  }
-
   // ---- effects out ----
 
   #perform(effect: Effect, now: Instant): void {
     switch (effect.type) {
       case 'warn_length':
-        return this.#outbox.tell({ type: 'parley.warning', limit: 'length', remaining_ms: whole(effect.remaining) })
+        return this.#outbox.tell({ type: 'parley.warning', limit: 'length', remaining_ms: wholeMs(effect.remaining) })
       case 'warn_idle':
-        return this.#outbox.tell({ type: 'parley.warning', limit: 'idle', remaining_ms: whole(effect.remaining) })
+        return this.#outbox.tell({ type: 'parley.warning', limit: 'idle', remaining_ms: wholeMs(effect.remaining) })
       case 'idle_over':
         return this.#outbox.tell({ type: 'parley.idle_over' })
       case 'announce_drain':
-        return this.#outbox.tell({ type: 'parley.going_away', deadline_ms: whole(between(now, effect.by)) })
+        return this.#outbox.tell({ type: 'parley.going_away', deadline_ms: wholeMs(between(now, effect.by)) })
       case 'ask_model': {
         const limit = effect.maxOutputTokens === null ? {} : { max_output_tokens: effect.maxOutputTokens }
         const response = { instructions: effect.instructions, ...limit }
@@ -252,7 +244,7 @@ export class LiveSession {
       case 'dismiss_caller':
         return this.#dismiss(effect.reason, now)
       case 'close_upstream':
-        this.#listenForSpeech(false)
+        this.#ear.listen(null)
         return this.#upstream.close()
       case 'ended':
         this.#queue.length = 0
@@ -262,20 +254,17 @@ export class LiveSession {
 
   #dismiss(reason: EndReason, now: Instant): void {
     if (!this.#caller.isThere) return
-    const duration_ms = whole(between(this.head.admitted as Instant, now))
+    const duration_ms = wholeMs(between(this.head.admitted as Instant, now))
     this.#outbox.tell({ type: 'parley.session_ended', reason, duration_ms, usage: { ...this.usage } })
     this.#outbox.attach(null)
     const peer = this.#caller.release()
     if (peer === null) return
-    const closure = this.#upstream.closure
-    if (reason === 'reader_too_slow') return peer.terminate()
-    // The provider has already said why, in its own event.
-    if (reason === 'upstream_ended' && closure !== null) return peer.close(closure.code, closure.reason)
-    const fault = this.#fault ?? endFault(reason, this.policy)
-    if (fault === null) return peer.close(1000, '')
-    // A client that cannot resume with a token of ours knows 1001 as "come back": it starts afresh elsewhere.
-    if (reason === 'going_away' && !this.isResumable) return peer.close(1001, 'going away')
-    closeWith(peer, fault)
+    dismiss(peer, reason, {
+      policy: this.policy,
+      isResumable: this.isResumable,
+      fault: this.#fault,
+      closure: this.#upstream.closure,
+    })
   }
 
   // ---- the provider's side ----
@@ -300,13 +289,12 @@ export class LiveSession {
     const carriedOver = this.#carriedOver
     if (carriedOver === null) {
       this.#forward(dressSession(created, this.head.model, this.endsAt) ?? Buffer.from(JSON.stringify(created)))
-      void this.#freshToken().then((token) => this.#introduce(token, false, this.#outbox.ring?.seq ?? 0))
+      void this.#introduce(false)
       return
     }
     // This caller has had its `session.created` long ago.
     const { tail, seen } = carriedOver
-    void this.#freshToken().then((token) => {
-      this.#introduce(token, true, this.#outbox.ring?.seq ?? 0)
+    void this.#introduce(true).then(() => {
       if (tail.seq > seen)
         this.#outbox.tell({ type: 'parley.gap', from: seen + 1, to: tail.seq, items: this.tail.items })
       this.#outbox.tell({ type: 'parley.restored', items: tail.items.length })
@@ -332,31 +320,27 @@ export class LiveSession {
     this.#outbox.attach(peer)
   }
 
-  /** Uses up the token handed out last: true for it, once, and for no other. */
-  take(tokenHash: string): boolean {
-    if (this.#tokenHash === null || this.#tokenHash !== tokenHash) return false
-    this.#tokenHash = null
-    return true
+  /** Uses up the token handed out last, if a caller that has seen frame number `seen` can go on from there. */
+  take(tokenHash: string, seen: number): boolean {
+    return (this.#outbox.ring?.since(seen) ?? null) !== null && this.#ticket?.take(tokenHash) === true
   }
 
   /**
    * A caller with the right token is back and has seen frame number `seen`. Its older connection, if there still is one,
-   * is replaced. Resolves to false when it claims what cannot be, or the session has ended meanwhile.
+   * is replaced. Resolves to false when the session has ended meanwhile.
    */
   async resume(peer: Peer, seen: number): Promise<boolean> {
-    const ring = this.#outbox.ring
-    if (ring === null || ring.since(seen) === null) return false
-    const token = await this.#freshToken()
+    const token = (await this.#ticket?.issue()) ?? null
     if (this.#state.phase === 'live') {
       this.#outbox.attach(null)
       this.#caller.attach(peer)
       this.dispatch({ type: 'caller_dropped', resumable: true })
     }
-    const replay = ring.since(seen)
+    const replay = this.#outbox.ring?.since(seen) ?? null
     if (this.#state.phase !== 'parked' || replay === null) return false
     this.#caller.attach(peer)
     this.#outbox.attach(peer)
-    this.#introduce(token, true, replay.gap === null ? seen : replay.gap.to)
+    this.#tellSession(token, true, replay.gap === null ? seen : replay.gap.to)
     if (replay.gap !== null) this.#outbox.tell({ type: 'parley.gap', ...replay.gap, items: this.tail.items })
     this.#outbox.replay(replay.frames)
     this.#upstream.valve.release('replay_full')
@@ -364,16 +348,11 @@ export class LiveSession {
     return true
   }
 
-  /** A token that is already good; the one before it is not any more. Null where the caller cannot resume. */
-  async #freshToken(): Promise<string | null> {
-    if (!this.isResumable) return null
-    const token = makeResumeToken(this.head.id)
-    this.#tokenHash = hashToken(token)
-    await this.#deps.rotated(this, this.#tokenHash)
-    return token
+  async #introduce(resumed: boolean): Promise<void> {
+    this.#tellSession((await this.#ticket?.issue()) ?? null, resumed, this.#outbox.ring?.seq ?? 0)
   }
 
-  #introduce(token: string | null, resumed: boolean, seq: number): void {
+  #tellSession(token: string | null, resumed: boolean, seq: number): void {
     this.#outbox.tell({
       type: 'parley.session',
       session_id: this.head.id,
@@ -381,7 +360,7 @@ export class LiveSession {
       resume_token: token,
       resume_window_ms: this.policy.resumeWindow ?? 0,
       seq,
-      ends_at_ms: whole(this.endsAt),
+      ends_at_ms: wholeMs(this.endsAt),
       idle_limit_ms: this.policy.idle?.limit ?? null,
     })
   }
@@ -397,19 +376,6 @@ export class LiveSession {
     const resumable = this.isResumable && this.#deps.mayPark()
     if (resumable) this.dispatch({ type: 'caller_dropped', resumable })
     else this.dispatch({ type: 'end_requested', reason: 'reader_too_slow' })
-  }
-
-  #listenForSpeech(wanted: boolean): void {
-    this.#detector?.[Symbol.dispose]()
-    this.#detector = null
-    if (!wanted) return
-    this.#detector = this.#deps.voices.detector(
-      { format: this.provider.session.input, silenceMs: 500 },
-      {
-        speechStarted: () => this.dispatch({ type: 'caller_spoke' }),
-        speechStopped: () => this.dispatch({ type: 'caller_fell_silent' }),
-      },
-    )
   }
 
   /** Looks after what no deadline of the state names: half-open lines, slow readers, a provider that fell silent. */
@@ -429,8 +395,4 @@ export class LiveSession {
       this.#callerGone(false)
     }
   }
-}
-
-function whole(n: number): number {
-  return Math.max(0, Math.round(n))
 }

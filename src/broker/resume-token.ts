@@ -16,3 +16,30 @@ export function sessionOfToken(token: string): string | null {
 export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex')
 }
+
+/** The one token that brings a session's caller back. Each is good once; handing out the next ends the one before. */
+export class ResumeTicket {
+  readonly #sessionId: string
+  readonly #publish: (tokenHash: string) => Promise<void>
+  #hash: string | null = null
+
+  /** `publish` makes a token good on every node before it is handed out; never rejects. */
+  constructor(sessionId: string, publish: (tokenHash: string) => Promise<void>) {
+    this.#sessionId = sessionId
+    this.#publish = publish
+  }
+
+  async issue(): Promise<string> {
+    const token = makeResumeToken(this.#sessionId)
+    this.#hash = hashToken(token)
+    await this.#publish(this.#hash)
+    return token
+  }
+
+  /** True for the token handed out last, once, and for no other. */
+  take(tokenHash: string): boolean {
+    if (this.#hash === null || this.#hash !== tokenHash) return false
+    this.#hash = null
+    return true
+  }
+}

@@ -171,8 +171,8 @@ export const PolicyFile = z.strictObject({
         .default(null),
     })
     .prefault({}),
-  providers: z.record(z.string(), provider),
-  models: z.record(z.string(), model),
+  providers: z.record(z.string(), provider).prefault({ loopback: { type: 'loopback' } }),
+  models: z.record(z.string(), model).default({}),
   plans: z.record(z.string(), plan).default({}),
   tenants: z.record(tenantId, tenant).default({}),
 })

@@ -4,6 +4,7 @@ import type { VoiceDetection } from '../../voice/detector.ts'
 import { type ClientEvent, type NewItem, type ResponseOptions, readClientEvent } from './client-events.ts'
 import { Conversation, type Item, tokensOf } from './conversation.ts'
 import type { Faults } from './faults.ts'
+import { rateLimits, responseObject } from './response-object.ts'
 import { ResponseRun, type RunPort } from './response-run.ts'
 import { initialSession, mergeSession, type SessionView, viewOf } from './session-object.ts'
 import { answerTo } from './speech.ts'
@@ -295,7 +296,7 @@ export class LoopbackSession {
     const run = new ResponseRun(answer, this.#runPort(options), this.#clock, this.#options.speed, most)
     const context = this.#context(options)
     this.#runs.set(run.id, { run, options, context })
-    this.#port.emit({ type: 'response.created', response: this.#responseObject(run, options, null) })
+    this.#port.emit({ type: 'response.created', response: responseObject(this.#session, this.id, run, options, null) })
     const { faults } = this.#options
     if (faults.rateLimited !== undefined || faults.quota !== undefined) {
       return this.#failed(run, faults.quota !== undefined ? 'insufficient_quota' : 'rate_limit_exceeded')
@@ -335,8 +336,11 @@ export class LoopbackSession {
     const usage = responseUsage(held.context, this.#previous, run.tokens)
     if (held.options.input === undefined) this.#previous = held.context
     this.#port.bill({ kind: 'response', session: this.id, id: run.id, model: this.#options.model, usage })
-    this.#port.emit({ type: 'response.done', response: this.#responseObject(run, held.options, usage) })
-    this.#rateLimits(usage.total_tokens)
+    this.#port.emit({
+      type: 'response.done',
+      response: responseObject(this.#session, this.id, run, held.options, usage),
+    })
+    this.#port.emit(rateLimits(usage.total_tokens))
     this.#turns.restIn(run.tokens.audio * 50)
   }
 
@@ -344,14 +348,12 @@ export class LoopbackSession {
     const held = this.#runs.get(run.id)
     this.#runs.delete(run.id)
     const status_details = { type: 'failed', error: { type: code, code, message: 'The request was refused.' } }
-    const response = { ...this.#responseObject(run, held?.options ?? {}, null), status: 'failed', status_details }
+    const response = {
+      ...responseObject(this.#session, this.id, run, held?.options ?? {}, null),
+      status: 'failed',
+      status_details,
+    }
     this.#port.emit({ type: 'response.done', response })
-  }
-
-  #rateLimits(used: number): void {
-    const remaining = Math.max(0, 40_000 - used)
-    const limit = { name: 'tokens', limit: 40_000, remaining, reset_seconds: Math.round(used / 6.6) / 100 }
-    this.#port.emit({ type: 'rate_limits.updated', rate_limits: [limit] })
   }
 
   #context(options: ResponseOptions): ContextPart[] {
@@ -361,25 +363,6 @@ export class LoopbackSession {
     if (options.input === undefined) return this.#conversation.context(first, contextOf(this.#options.model))
     const parts = options.input.map((item, i) => ({ fingerprint: `input.${i}`, tokens: tokensOf(item, 0) }))
     return [first, ...parts]
-  }
-
-  #responseObject(run: ResponseRun, options: ResponseOptions, usage: ResponseUsage | null): Loose {
-    const output = (this.#session.audio as { output?: Loose }).output
-    const isOver = run.status !== 'in_progress'
-    const details = run.reason === null ? null : { type: run.status, reason: run.reason }
-    return {
-      object: 'realtime.response',
-      id: run.id,
-      status: run.status,
-      status_details: details,
-      output: isOver ? [{ ...run.item }] : [],
-      conversation_id: options.conversation === 'none' ? null : `conv_${this.id.slice(5)}`,
-      output_modalities: options.output_modalities ?? this.#session.output_modalities,
-      max_output_tokens: options.max_output_tokens ?? this.#session.max_output_tokens,
-      audio: { output: { format: output?.format, voice: output?.voice } },
-      usage,
-      metadata: options.metadata ?? null,
-    }
   }
 
   #lastOf(input: NonNullable<ResponseOptions['input']>): Loose | null {

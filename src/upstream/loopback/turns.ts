@@ -16,8 +16,11 @@ export interface TurnPort {
   committed(itemId: string, audio: Buffer, respond: boolean): void
 }
 
-/** Audio kept from before an utterance was noticed, ms: detection is told up to half a second late. */
-const LOOK_BACK_MS = 2_000
+/**
+ * Audio kept from before an utterance was noticed, ms: detection comes late when audio arrives much faster than it was
+ * spoken.
+ */
+const LOOK_BACK_MS = 15_000
 const SHORTEST_COMMIT_MS = 100
 
 /** The input side of a session: what was heard, who speaks, and when a turn is over. */

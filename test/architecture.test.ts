@@ -1,0 +1,71 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '..')
+const files = globSync(['src/**/*.ts', 'workers/**/*.ts'], { cwd: root })
+
+/** What a file imports: paths inside the repository, and names of packages. */
+function importsOf(file: string): { inside: string[]; packages: string[] } {
+  const text = readFileSync(join(root, file), 'utf8')
+  const names = [...text.matchAll(/(?:from|import)\s+'([^']+)'/g)].map((match) => match[1] as string)
+  const inside = names
+    .filter((name) => name.startsWith('.'))
+    .map((name) => relative(root, join(root, dirname(file), name)))
+  return { inside, packages: names.filter((name) => !name.startsWith('.')) }
+}
+
+const folderOf = (file: string) => file.split('/')[1] ?? ''
+
+/** Arrows point inwards: what each folder of the core may know. */
+const CORE: Record<string, readonly string[]> = {
+  session: ['session', 'units.ts'],
+  frames: ['frames', 'config', 'clock.ts', 'units.ts', 'faults.ts'],
+  wire: ['wire'],
+}
+
+describe('the architecture', () => {
+  test.each(Object.keys(CORE))('R5 src/%s knows only what it may', (folder) => {
+    for (const file of files.filter((f) => f.startsWith(`src/${folder}/`))) {
+      for (const target of importsOf(file).inside) {
+        expect(CORE[folder], `${file} imports ${target}`).toContain(folderOf(target))
+      }
+    }
+  })
+
+  test('S1 the session core knows no socket, store, timer, clock or environment', () => {
+    for (const file of files.filter((f) => f.startsWith('src/session/'))) {
+      const text = readFileSync(join(root, file), 'utf8')
+      expect(importsOf(file).packages, file).toEqual([])
+      expect(text, file).not.toMatch(/setTimeout|setInterval|Date\.now|performance\.now|process\./)
+    }
+  })
+
+  test('R4 only the configuration reads the environment, only the clock reads the time', () => {
+    for (const file of files) {
+      const text = readFileSync(join(root, file), 'utf8')
+      if (!file.startsWith('src/config/')) expect(text, file).not.toMatch(/process\.env/)
+      if (file !== 'src/clock.ts') expect(text, file).not.toMatch(/Date\.now\(|new Date\(\)|performance\.now\(/)
+    }
+  })
+
+  test('R4 no file outgrows one sitting', () => {
+    for (const file of files) {
+      expect(readFileSync(join(root, file), 'utf8').split('\n').length, file).toBeLessThanOrEqual(400)
+    }
+  })
+
+  test('R5 every package the owner asked for is in real use', () => {
+    const used = new Set(files.flatMap((file) => importsOf(file).packages))
+    const asked = [
+      'ws',
+      'hono/body-limit',
+      '@ffmpeg-installer/ffmpeg',
+      'fluent-ffmpeg',
+      'node-vad',
+      'bullmq',
+      'ioredis',
+    ]
+    for (const name of asked) expect([...used]).toContain(name)
+  })
+})

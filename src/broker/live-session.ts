@@ -143,6 +143,7 @@ export class LiveSession {
     this.provider = new ProviderIntake(
       {
         dispatch: (event) => this.dispatch(event),
+        heardAt: () => this.#upstream.heardAt,
         forward: (bytes) => this.#forward(bytes),
         sessionChanged: (session, raw) => {
           this.#rawSession = raw
@@ -203,7 +204,7 @@ export class LiveSession {
     const now = this.#deps.clock.now()
     // Deltas are only counted as they pass; the state learns of them before anything is decided.
     const audio = this.provider.takeAudio()
-    if (audio > 0) this.#apply({ type: 'audio_sent', duration: audio }, now)
+    if (audio !== null) this.#apply(audio, now)
     this.#apply(event, now)
     this.#alarm.aim(nextDeadline(this.#state, this.policy))
   }

@@ -1,7 +1,7 @@
 import { deltaSpan, itemIdOf } from '../frames/audio-span.ts'
 import { sniffType } from '../frames/sniff.ts'
 import type { SessionEvent } from '../session/state.ts'
-import { type Ms, ms } from '../units.ts'
+import { type Instant, ms } from '../units.ts'
 import { DEFAULT_SESSION, type EffectiveSession, readSession } from './effective-session.ts'
 import type { Journal } from './journal.ts'
 import { child, count, type Loose, PARSED_FROM_PROVIDER, parseProviderEvent, text } from './provider-events.ts'
@@ -9,6 +9,8 @@ import { child, count, type Loose, PARSED_FROM_PROVIDER, parseProviderEvent, tex
 /** What the intake asks of the session it belongs to. */
 export interface ProviderPort {
   dispatch(event: SessionEvent): void
+  /** When the message being read arrived. */
+  heardAt(): Instant
   /** The provider's event as it came, to the caller. */
   forward(bytes: Buffer): void
   /** The session object has changed; `raw` is the provider's own form of it. */
@@ -32,6 +34,8 @@ export class ProviderIntake {
   session: EffectiveSession = DEFAULT_SESSION
   /** Raw audio bytes received since `takeAudio` was last asked. */
   #audioBytes = 0
+  /** When the first of them came: from then on they play. */
+  #audioSince: Instant | null = null
   /** All raw audio bytes ever received. */
   audioBytes = 0
   /** Audio of each assistant item, bytes: what a truncation is measured against. */
@@ -42,17 +46,21 @@ export class ProviderIntake {
     this.#journal = journal
   }
 
-  /** Audio that has been passed on since the last call, ms of playing time. */
-  takeAudio(): Ms {
-    const played = (this.#audioBytes / this.session.outputBytesPerSecond) * 1_000
+  /** Audio that has been passed on since the last call, as the event the session learns of it by; null for none. */
+  takeAudio(): SessionEvent | null {
+    const since = this.#audioSince
+    if (since === null) return null
+    const duration = ms((this.#audioBytes / this.session.outputBytesPerSecond) * 1_000)
     this.#audioBytes = 0
-    return ms(played)
+    this.#audioSince = null
+    return { type: 'audio_sent', duration, since }
   }
 
   message(bytes: Buffer): void {
     const type = sniffType(bytes)
     if (type === 'response.output_audio.delta') {
       const length = deltaSpan(bytes)?.audioBytes ?? 0
+      this.#audioSince ??= this.#port.heardAt()
       this.#audioBytes += length
       this.audioBytes += length
       if (this.#journal !== null) this.#countItem(itemIdOf(bytes), length)

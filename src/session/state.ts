@@ -61,7 +61,8 @@ export type SessionEvent =
   | { type: 'response_ended'; id: string }
   /** The provider made itself answer silence (its `idle_timeout_ms`): no sign of the caller. */
   | { type: 'provider_prompted_itself' }
-  | { type: 'audio_sent'; duration: Ms }
+  /** Audio was passed on that plays for `duration` from `since` on, or from the end of what is still playing. */
+  | { type: 'audio_sent'; duration: Ms; since: Instant }
   /** The caller stopped playing what it had been sent. */
   | { type: 'playback_cut' }
   | { type: 'tool_called'; callId: string }

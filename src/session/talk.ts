@@ -26,7 +26,7 @@ export function absorb(talk: Talk, event: SessionEvent, policy: SessionPolicy, n
     case 'provider_prompted_itself':
       return pauseIdle(talk, policy, now)
     case 'audio_sent':
-      return { ...talk, playingUntil: later(latest(talk.playingUntil, now), event.duration) }
+      return { ...talk, playingUntil: later(latest(talk.playingUntil, event.since), event.duration) }
     case 'playback_cut':
       return talk.playingUntil <= now ? talk : busyUntil({ ...talk, playingUntil: now }, now)
     case 'tool_called':

@@ -25,7 +25,9 @@ const event: fc.Arbitrary<SessionEvent> = fc.oneof(
     { type: 'replay_full' },
     { type: 'deadline' },
   ),
-  fc.record({ type: fc.constant('audio_sent' as const), duration: fc.integer({ min: 0, max: 30_000 }).map(ms) }),
+  fc
+    .integer({ min: 0, max: 30_000 })
+    .map((length): SessionEvent => ({ type: 'audio_sent', duration: ms(length), since: START })),
   id.map((x): SessionEvent => ({ type: 'response_started', id: x })),
   id.map((x): SessionEvent => ({ type: 'response_ended', id: x })),
   id.map((x): SessionEvent => ({ type: 'tool_called', callId: x })),
@@ -94,7 +96,7 @@ function run(policy: SessionPolicy, steps: readonly (readonly [number, SessionEv
     const when = later(now, ms(gap))
     ringUntil(when)
     now = when
-    apply(e)
+    apply(e.type === 'audio_sent' ? { ...e, since: now } : e)
   }
   ringUntil(START + 10_000_000)
   return seen

@@ -93,8 +93,8 @@ describe('idle', () => {
       [
         opened,
         [1, { type: 'response_started', id: 'a' }],
-        [3, { type: 'audio_sent', duration: seconds(20) }],
-        [6, { type: 'audio_sent', duration: seconds(20) }],
+        [3, { type: 'audio_sent', duration: seconds(20), since: at(3) }],
+        [6, { type: 'audio_sent', duration: seconds(20), since: at(6) }],
         [6, { type: 'response_ended', id: 'a' }],
       ],
       200,
@@ -107,7 +107,7 @@ describe('idle', () => {
       policy,
       [
         opened,
-        [1, { type: 'audio_sent', duration: seconds(40) }],
+        [1, { type: 'audio_sent', duration: seconds(40), since: at(1) }],
         [5, { type: 'caller_spoke' }],
         [5, { type: 'playback_cut' }],
         [7, { type: 'caller_fell_silent' }],
@@ -251,7 +251,7 @@ describe('a node that drains', () => {
       [
         opened,
         [1, { type: 'response_started', id: 'a' }],
-        [2, { type: 'audio_sent', duration: seconds(8) }],
+        [2, { type: 'audio_sent', duration: seconds(8), since: at(2) }],
         [3, { type: 'node_draining', by: at(60), resumable: true }],
         [4, { type: 'response_ended', id: 'a' }],
       ],

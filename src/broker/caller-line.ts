@@ -44,8 +44,7 @@ export class CallerLine {
 
   /** Takes a new connection; an older one is told that it was replaced. */
   attach(peer: Peer): void {
-    const older = this.release()
-    if (older !== null) closeWith(older, new FaultError('replaced', 'A newer connection took over this session.'))
+    this.giveWay()
     this.#peer = peer
     this.#unanswered = 0
     this.valve.peer = peer
@@ -64,6 +63,12 @@ export class CallerLine {
         this.#listener.gone(code === 1000 || code === 1005 || (code >= 3000 && code < 5000))
       },
     })
+  }
+
+  /** Tells the present connection, if there is one, that the session goes on at a newer one. */
+  giveWay(): void {
+    const older = this.release()
+    if (older !== null) closeWith(older, new FaultError('replaced', 'A newer connection took over this session.'))
   }
 
   /** Lets go of the connection without closing it; whoever takes it closes it. */

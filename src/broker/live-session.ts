@@ -334,7 +334,7 @@ export class LiveSession {
     const token = (await this.#ticket?.issue()) ?? null
     if (this.#state.phase === 'live') {
       this.#outbox.attach(null)
-      this.#caller.attach(peer)
+      this.#caller.giveWay()
       this.dispatch({ type: 'caller_dropped', resumable: true })
     }
     const replay = this.#outbox.ring?.since(seen) ?? null

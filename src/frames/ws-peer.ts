@@ -28,11 +28,9 @@ export class WsPeer implements Peer {
     socket.on('close', (code: number, reason: Buffer) => this.#closed(code, reason.toString('utf8')))
     // A broken line ends in 'close' with 1006, which is where it is told.
     socket.on('error', () => socket.terminate())
-    tcpOf(socket)?.on('drain', () => {
-      if (!this.#wasQueued) return
-      this.#wasQueued = false
-      this.#listener?.drained()
-    })
+    // A socket that is still being dialled has no TCP socket yet.
+    if (socket.readyState === WebSocket.CONNECTING) socket.once('open', () => this.#watchBacklog())
+    else this.#watchBacklog()
   }
 
   get backlog(): number {
@@ -78,6 +76,14 @@ export class WsPeer implements Peer {
 
   terminate(): void {
     this.#socket.terminate()
+  }
+
+  #watchBacklog(): void {
+    tcpOf(this.#socket)?.on('drain', () => {
+      if (!this.#wasQueued) return
+      this.#wasQueued = false
+      this.#listener?.drained()
+    })
   }
 
   #message(data: Buffer, isBinary: boolean): void {

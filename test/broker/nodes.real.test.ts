@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
+import { keys } from '../../src/store/keys.ts'
+import { Nodes } from '../../src/store/nodes.ts'
+import { SessionRecords } from '../../src/store/session-records.ts'
+import { sweepSessions } from '../../workers/sweep-sessions.ts'
+import { Caller } from '../support/caller.ts'
+import { demo, Parley, silent } from '../support/parley.ts'
+
+describe('two nodes on one Redis', () => {
+  let one: Parley
+  let two: Parley
+  beforeAll(async () => {
+    one = await Parley.start()
+    two = await Parley.start({ store: one.store })
+  })
+  afterAll(async () => {
+    await two[Symbol.asyncDispose]()
+    await one[Symbol.asyncDispose]()
+  })
+
+  const introduced = async (caller: Caller) =>
+    (await caller.next('parley.session')) as never as { resume_token: string; session_id: string; seq: number }
+  const back = (node: Parley, token: string, seen: number) =>
+    new Caller(node.door(`model=gpt-realtime&parley=1&resume_from=${seen}`), token)
+
+  test('S7 a caller that comes back to the other node is joined to the one that holds its session', async () => {
+    using first = await Caller.connect(one.door('model=gpt-realtime&parley=1'), demo.key)
+    const { resume_token, session_id } = await introduced(first)
+    await first.ask('hello')
+    const seen = first.events.filter((event) => !event.type.startsWith('parley.')).length
+    first.vanish()
+    using second = back(two, resume_token, seen)
+    expect(await introduced(second)).toMatchObject({ resumed: true, session_id })
+    const done = await second.ask('and again')
+    expect((done.response as { status: string }).status).toBe('completed')
+    expect(one.loopback.live).toBe(1)
+    expect(two.loopback.live).toBe(0)
+    second.socket.close(1000)
+    await second.closed()
+  })
+
+  test('S7 after the owner has died the other node goes on with the whole conversation', async () => {
+    using first = await Caller.connect(one.door('model=gpt-realtime&parley=1'), demo.key)
+    const { resume_token, session_id } = await introduced(first)
+    await first.ask('my name is Ada')
+    // The record is written at most a second after a turn; a dead node is one whose lease is gone.
+    const records = new SessionRecords(one.store.redis, 'test')
+    for (;;) if (((await records.read(session_id))?.tail?.items.length ?? 0) >= 2) break
+    const owner = (await one.store.redis.hget(keys.session(session_id), 'owner')) as string
+    await one.store.redis.del(keys.node(owner))
+    const seen = first.events.filter((event) => !event.type.startsWith('parley.')).length
+    first.vanish()
+
+    using second = back(two, resume_token, seen)
+    const restored = await second.next('parley.restored')
+    expect(restored.items).toBe(2)
+    expect(second.of('session.created')).toEqual([])
+    await second.ask('what is my name?')
+    const view = await fetch(`${two.url}/v1/sessions/${session_id}`, {
+      headers: { Authorization: `Bearer ${demo.key}` },
+    })
+    expect(await view.json()).toMatchObject({ phase: 'live', tenant: 'acme' })
+
+    using third = back(two, resume_token, seen)
+    expect(((await third.next('error')).error as { code: string }).code).toBe('session_not_found')
+  })
+
+  test('S7 the operator ends a session through any node', async () => {
+    using caller = await Caller.connect(one.door('model=gpt-realtime&parley=1'), demo.key)
+    const { session_id } = await introduced(caller)
+    const response = await fetch(`${two.url}/v1/sessions/${session_id}/end`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${demo.key}` },
+    })
+    expect(response.status).toBe(200)
+    expect((await caller.next('parley.session_ended')).reason).toBe('ended_by_operator')
+  })
+
+  test('L4 what a dead node left behind is ended by the workers once nobody can come back', async () => {
+    const records = new SessionRecords(one.store.redis, 'a-dead-node')
+    const now = systemClock.now()
+    const head = {
+      id: 'orphan-1',
+      tenant: 'acme',
+      keyId: 'k',
+      user: null,
+      model: 'gpt-realtime',
+      kind: 'conversation' as const,
+      plan: 'default',
+      admitted: now,
+      maxDuration: 60_000,
+      resumeWindow: 1_000,
+      origin: null,
+      grant: null,
+    }
+    await records.create(head, null, now)
+    const nodes = { find: (id: string) => Nodes.addressOf(one.store.redis, id) }
+    const sweep = (after: number) =>
+      sweepSessions({ clock: { ...systemClock, now: () => (now + after) as typeof now }, log: silent, records, nodes })
+    expect(await sweep(5_000)).toBe(0)
+    expect(await sweep(20_000)).toBe(1)
+    expect(await sweep(20_000)).toBe(0)
+    expect((await records.read('orphan-1'))?.reason).toBe('node_lost')
+  })
+})

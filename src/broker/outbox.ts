@@ -21,8 +21,8 @@ export class Outbox {
   readonly #source: Valve
   readonly #speaksParley: boolean
   #peer: Peer | null = null
-  /** Backlog that a replay itself brought about, bytes: not the caller's fault until it has been written out. */
-  #replayed = 0
+  /** Backlog that a replay or one huge frame brought about, bytes: not the caller's fault until it has been written out. */
+  #forgiven = 0
   /** When the caller's backlog went over the soft bound; null while it is under. */
   #slowSince: Instant | null = null
 
@@ -41,7 +41,7 @@ export class Outbox {
   attach(peer: Peer | null): void {
     this.#peer = peer
     this.#slowSince = null
-    this.#replayed = 0
+    this.#forgiven = 0
     this.#source.release('other_side_slow')
   }
 
@@ -57,7 +57,8 @@ export class Outbox {
       this.#source.hold('other_side_slow')
     }
     // What was being parsed when the provider was paused may still come; a reader this far behind is beyond it.
-    return peer.backlog <= this.#bounds.hard + this.#replayed + bytes.length
+    this.#forgiven = Math.max(this.#forgiven, bytes.length)
+    return peer.backlog <= this.#bounds.hard + this.#forgiven
   }
 
   /** An event of Parley's own, for callers that asked for them; never counted, never kept. */
@@ -68,13 +69,13 @@ export class Outbox {
   /** Frames a returning caller has missed, sent as they were. */
   replay(frames: readonly Buffer[]): void {
     for (const frame of frames) this.#peer?.send(frame)
-    this.#replayed = this.#peer?.backlog ?? 0
+    this.#forgiven = this.#peer?.backlog ?? 0
   }
 
   /** The caller has taken all that was queued. */
   drained(): void {
     this.#slowSince = null
-    this.#replayed = 0
+    this.#forgiven = 0
     this.#source.release('other_side_slow')
   }
 }

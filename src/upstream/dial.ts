@@ -82,12 +82,15 @@ function dialOnce(target: DialTarget, timeout: Ms, clock: Clock, signal: AbortSi
       fail(new DialFailure(`refused with HTTP ${status}`, status === 429 || status >= 500))
     })
     socket.on('error', () => fail(new DialFailure('connection failed', true)))
-    first.arrived.then((bytes) => {
-      const refusal = refusalIn(bytes)
-      if (refusal !== null) return fail(refusal)
-      settle()
-      resolve(first)
-    }, fail)
+    first.arrived.then(
+      (bytes) => {
+        const refusal = refusalIn(bytes)
+        if (refusal !== null) return fail(refusal)
+        settle()
+        resolve(first)
+      },
+      () => fail(new DialFailure('closed before its first event', true)),
+    )
   })
 }
 

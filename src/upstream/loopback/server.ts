@@ -39,7 +39,7 @@ const PING_MS = 20_000
  */
 export class Loopback implements AsyncDisposable {
   readonly bills: BillRecord[] = []
-  /** Requests as they came, newest last: what a client really sent. Keys are left out. */
+  /** Requests as they came, newest last: what a client really sent. Of credentials only that they were given. */
   readonly upgrades: { url: string; headers: IncomingMessage['headers'] }[] = []
   /** For every connection from now on. */
   faults: Faults = {}
@@ -95,7 +95,10 @@ export class Loopback implements AsyncDisposable {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { authorization: _authorization, 'sec-websocket-protocol': _protocol, ...headers } = request.headers
+    const headers = { ...request.headers }
+    for (const name of ['authorization', 'api-key', 'sec-websocket-protocol']) {
+      if (headers[name] !== undefined) headers[name] = '(given)'
+    }
     this.upgrades.push({ url: request.url ?? '', headers })
     if (this.upgrades.length > 1_000) this.upgrades.shift()
     const url = new URL(request.url ?? '/', 'http://loopback')

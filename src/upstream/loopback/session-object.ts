@@ -202,8 +202,8 @@ export function viewOf(session: Loose): SessionView {
               ? (EAGERNESS_MS[String(detection.eagerness)] ?? 4_000) / 4
               : Number(detection.silence_duration_ms ?? 200),
             prefixMs: Number(detection.prefix_padding_ms ?? 300),
-            creates: detection.create_response !== false,
-            interrupts: detection.interrupt_response !== false,
+            creates: session.type !== 'transcription' && detection.create_response !== false,
+            interrupts: session.type !== 'transcription' && detection.interrupt_response !== false,
             idleMs: typeof detection.idle_timeout_ms === 'number' ? detection.idle_timeout_ms : null,
           },
     transcriptionModel: (audio.input?.transcription as { model?: string } | null | undefined)?.model ?? null,

@@ -42,7 +42,7 @@ export class CallerLine {
     return this.#peer !== null
   }
 
-  /** Takes a new connection; an older one is told that it was replaced. */
+  /** Takes a new connection, which comes paused; an older one is told that it was replaced. */
   attach(peer: Peer): void {
     this.giveWay()
     this.#peer = peer
@@ -63,6 +63,7 @@ export class CallerLine {
         this.#listener.gone(code === 1000 || code === 1005 || (code >= 3000 && code < 5000))
       },
     })
+    if (this.valve.isOpen) peer.resume()
   }
 
   /** Tells the present connection, if there is one, that the session goes on at a newer one. */

@@ -124,9 +124,15 @@ export class CallerUpgrades {
     } as ConstructorParameters<typeof WebSocketServer>[0])
   }
 
-  /** Never rejects: a request that is no proper upgrade is answered with HTTP 400 by `ws` itself. */
+  /**
+   * Never rejects: a request that is no proper upgrade is answered with HTTP 400 by `ws` itself. The peer is handed over
+   * paused: clients may send as soon as they are connected, and nobody is there yet to hear them.
+   */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, then: (peer: WsPeer) => void): void {
-    this.#server.handleUpgrade(request, socket, head, (ws) => then(new WsPeer(ws)))
+    this.#server.handleUpgrade(request, socket, head, (ws) => {
+      ws.pause()
+      then(new WsPeer(ws))
+    })
   }
 }
 

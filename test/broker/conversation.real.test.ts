@@ -26,6 +26,22 @@ describe('a conversation through the broker', () => {
     expect(parley.loopback.bills.length).toBe(1)
   })
 
+  test('W2 what a client sends the moment it is connected is not lost', async () => {
+    const callers = Array.from({ length: 20 }, () => new Caller(parley.door(), demo.key))
+    for (const caller of callers) {
+      caller.socket.once('open', () => {
+        caller.send({ type: 'session.update', session: { type: 'realtime', instructions: 'Be brief.' } })
+        caller.send({ type: 'input_audio_buffer.append', audio: silence(200).toString('base64') })
+        caller.send({ type: 'input_audio_buffer.commit' })
+      })
+    }
+    for (const caller of callers) {
+      await caller.next('session.updated')
+      await caller.next('input_audio_buffer.committed')
+      caller[Symbol.dispose]()
+    }
+  })
+
   test('W1 a scripted tool call goes out and its result is answered', async () => {
     using caller = await Caller.connect(parley.door(), demo.key)
     caller.send({

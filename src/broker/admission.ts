@@ -144,7 +144,7 @@ export class Admission {
     session.admit(peer)
     log.info({ sessionId: head.id, tenant: head.tenant, model: head.model }, 'session admitted')
     upstreams.open(config, head.model, head.kind, hangUp.signal).then(
-      (reached) => session.opened(reached.peer),
+      (reached) => session.opened(reached.peer, reached.first),
       (error: unknown) => {
         if (hangUp.signal.aborted) return
         const fault = error instanceof FaultError ? error : new FaultError('internal', 'Something went wrong here.')

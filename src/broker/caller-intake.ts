@@ -3,6 +3,7 @@ import { type Ceilings, checkResponseCreate, checkSessionUpdate } from '../auth/
 import { FaultError } from '../faults.ts'
 import { appendSpan } from '../frames/audio-span.ts'
 import { type ParsedClientEvent, parseClientEvent } from '../frames/client-event.ts'
+import type { Message } from '../frames/peer.ts'
 import type { SessionEvent } from '../session/state.ts'
 import { ParleyClientEvent } from '../wire/parley-events.ts'
 import { errorEvent } from './dismissal.ts'
@@ -10,7 +11,8 @@ import { child, text } from './provider-events.ts'
 
 /** What the intake asks of the session it belongs to. */
 export interface IntakePort {
-  toProvider(bytes: Buffer): void
+  /** Passes it on as it came; its text must not be read any more. */
+  toProvider(message: Message): void
   /** An event in the provider's vocabulary, to the caller. */
   toCaller(event: string): void
   dispatch(event: SessionEvent): void
@@ -41,16 +43,17 @@ export class CallerIntake {
     this.#grant = grant
   }
 
-  message(bytes: Buffer): void {
-    const append = appendSpan(bytes)
+  message(message: Message): void {
+    const { text } = message
+    const append = appendSpan(text)
     if (append !== null) {
       this.audioBytes += append.audioBytes
-      this.#port.heard(bytes.subarray(append.start, append.end))
-      this.#port.toProvider(bytes)
+      this.#port.heard(text.subarray(append.start, append.end))
+      this.#port.toProvider(message)
       return
     }
-    const event = parseClientEvent(bytes)
-    if (event.ok) this.#understood(event, bytes)
+    const event = parseClientEvent(text)
+    if (event.ok) this.#understood(event, message)
     else this.#refuse(new FaultError('invalid_request', event.message), event.code, event.eventId)
   }
 
@@ -58,7 +61,7 @@ export class CallerIntake {
     this.#refuse(new FaultError('invalid_request', 'Binary messages are not supported.'), 'invalid_event', null)
   }
 
-  #understood(event: Extract<ParsedClientEvent, { ok: true }>, bytes: Buffer): void {
+  #understood(event: Extract<ParsedClientEvent, { ok: true }>, message: Message): void {
     const { value, eventId } = event
     switch (event.type) {
       case 'session.update': {
@@ -90,7 +93,7 @@ export class CallerIntake {
       default:
         if (event.type.startsWith('parley.')) return this.#own(value, eventId)
     }
-    this.#port.toProvider(bytes)
+    this.#port.toProvider(message)
   }
 
   #own(value: unknown, eventId: string | null): void {

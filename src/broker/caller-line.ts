@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { DoorConfig } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
-import type { Peer } from '../frames/peer.ts'
+import type { Message, Peer } from '../frames/peer.ts'
 import { type Instant, later, ms } from '../units.ts'
 import { closeWith } from './dismissal.ts'
 import { Pace } from './pace.ts'
@@ -9,7 +9,7 @@ import { Valve } from './valve.ts'
 
 /** What the caller's line tells the session. */
 export interface CallerListener {
-  message(bytes: Buffer): void
+  message(message: Message): void
   binary(): void
   drained(): void
   /** The line is gone. `hungUp`: properly closed by the caller, not lost. */
@@ -42,14 +42,14 @@ export class CallerLine {
     return this.#peer !== null
   }
 
-  /** Takes a new connection, which comes paused; an older one is told that it was replaced. */
+  /** Takes a new connection; an older one is told that it was replaced. */
   attach(peer: Peer): void {
     this.giveWay()
     this.#peer = peer
     this.#unanswered = 0
     this.valve.peer = peer
     peer.listen({
-      message: (bytes) => this.#heard(peer, bytes),
+      message: (message) => this.#heard(peer, message),
       binary: () => this.#listener.binary(),
       drained: () => {
         if (peer === this.#peer) this.#listener.drained()
@@ -94,13 +94,13 @@ export class CallerLine {
     return true
   }
 
-  #heard(peer: Peer, bytes: Buffer): void {
+  #heard(peer: Peer, message: Message): void {
     if (peer !== this.#peer) return
     const now = this.#clock.now()
     this.#unanswered = 0
     this.hasSpoken = true
-    this.#pace(bytes.length, now)
-    this.#listener.message(bytes)
+    this.#pace(message.text.length, now)
+    this.#listener.message(message)
   }
 
   /** What comes faster than its rate waits in the caller's own socket; nothing is dropped. */

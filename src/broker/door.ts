@@ -7,7 +7,8 @@ import { normalOrigin } from '../auth/origin.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
-import { CallerUpgrades, type WsPeer } from '../frames/ws-peer.ts'
+import type { Peer } from '../frames/peer.ts'
+import { acceptUpgrade } from '../frames/upgrade.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Nodes } from '../store/nodes.ts'
@@ -54,14 +55,12 @@ const PATHS: ReadonlySet<string> = new Set(['/v1/realtime', '/openai/v1/realtime
  */
 export class Door {
   readonly #deps: DoorDeps
-  readonly #upgrades: CallerUpgrades
   readonly #refusals: Refusals
   readonly #addresses = new AddressLimits()
   #isDraining = false
 
   constructor(deps: DoorDeps) {
     this.#deps = deps
-    this.#upgrades = new CallerUpgrades(deps.config().door)
     this.#refusals = new Refusals(deps.clock)
   }
 
@@ -176,10 +175,13 @@ export class Door {
 
   // ---- in or out ----
 
-  #accept(visit: Visit, then: (peer: WsPeer) => Promise<void>): void {
-    this.#upgrades.accept(visit.request, visit.socket, visit.head, (peer) => {
-      then(peer).catch((error: unknown) => this.#tell(visit, peer, error))
-    })
+  #accept(visit: Visit, then: (peer: Peer) => Promise<void>): void {
+    const peer = this.#upgrade(visit)
+    if (peer !== null) then(peer).catch((error: unknown) => this.#tell(visit, peer, error))
+  }
+
+  #upgrade({ request, socket, head }: Visit): Peer | null {
+    return acceptUpgrade(request, socket, head, this.#deps.config().door, this.#deps.clock)
   }
 
   #refuse(visit: Visit, error: unknown): void {
@@ -187,10 +189,11 @@ export class Door {
       this.#deps.metrics.refused.inc({ code: error.code })
       return refuseHttp(visit.socket, 403, 'Forbidden')
     }
-    this.#upgrades.accept(visit.request, visit.socket, visit.head, (peer) => this.#tell(visit, peer, error))
+    const peer = this.#upgrade(visit)
+    if (peer !== null) this.#tell(visit, peer, error)
   }
 
-  #tell(visit: Visit, peer: WsPeer, error: unknown): void {
+  #tell(visit: Visit, peer: Peer, error: unknown): void {
     const { log, metrics, config, clock } = this.#deps
     const fault =
       error instanceof FaultError ? error : new FaultError('internal', 'Something went wrong on the server.')

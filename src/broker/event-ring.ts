@@ -1,10 +1,11 @@
+import type { Message } from '../frames/peer.ts'
 import { type Bytes, between, type Instant, type Ms } from '../units.ts'
 
 /** What a caller who comes back must still be given, or how much of it is gone. */
 export interface Replay {
   /** Frames that are no longer kept: `from` to `to`, both counted; null when nothing is missing. */
   gap: { from: number; to: number } | null
-  frames: readonly Buffer[]
+  frames: readonly Message[]
 }
 
 /**
@@ -14,7 +15,7 @@ export interface Replay {
 export class EventRing {
   readonly #most: Bytes
   readonly #longest: Ms
-  #frames: { bytes: Buffer; at: Instant }[] = []
+  #frames: { message: Message; at: Instant }[] = []
   /** Index of the first frame still kept; the array is compacted now and then. */
   #head = 0
   #size = 0
@@ -36,10 +37,10 @@ export class EventRing {
     return this.#size
   }
 
-  push(bytes: Buffer, now: Instant): void {
+  push(message: Message, now: Instant): void {
     this.#seq++
-    this.#frames.push({ bytes, at: now })
-    this.#size += bytes.length
+    this.#frames.push({ message, at: now })
+    this.#size += message.text.length
     while (this.#head < this.#frames.length) {
       const oldest = this.#frames[this.#head]
       if (oldest === undefined) break
@@ -64,7 +65,7 @@ export class EventRing {
     if (!Number.isSafeInteger(seen) || seen < 0 || seen > this.#seq) return null
     const kept = this.#frames.length - this.#head
     const firstKept = this.#seq - kept + 1
-    const frames = this.#frames.slice(this.#head + Math.max(0, seen + 1 - firstKept)).map((f) => f.bytes)
+    const frames = this.#frames.slice(this.#head + Math.max(0, seen + 1 - firstKept)).map((f) => f.message)
     const gap = seen + 1 < firstKept ? { from: seen + 1, to: firstKept - 1 } : null
     return { gap, frames }
   }
@@ -72,16 +73,16 @@ export class EventRing {
   #dropOldest(): void {
     const oldest = this.#frames[this.#head]
     if (oldest === undefined) return
-    this.#size -= oldest.bytes.length
+    this.#size -= oldest.message.text.length
     this.#head++
     if (this.#head > 64 && this.#head * 2 > this.#frames.length) {
       this.#frames = this.#frames.slice(this.#head)
       this.#head = 0
     } else {
       // Lets the bytes go at once; the slot itself goes with the next compaction.
-      this.#frames[this.#head - 1] = { bytes: GONE, at: oldest.at }
+      this.#frames[this.#head - 1] = { message: GONE, at: oldest.at }
     }
   }
 }
 
-const GONE = Buffer.alloc(0)
+const GONE: Message = { text: Buffer.alloc(0), frame: null }

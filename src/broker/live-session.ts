@@ -3,7 +3,7 @@ import type { Ceilings } from '../auth/session-fields.ts'
 import type { Clock } from '../clock.ts'
 import type { DoorConfig } from '../config/config.ts'
 import type { FaultError } from '../faults.ts'
-import type { Peer } from '../frames/peer.ts'
+import type { Message, Peer } from '../frames/peer.ts'
 import type { Log } from '../log.ts'
 import { nextDeadline } from '../session/due.ts'
 import type { EndReason } from '../session/end-reason.ts'
@@ -22,6 +22,7 @@ import { Ear } from './ear.ts'
 import { dressSession } from './effective-session.ts'
 import { EventRing } from './event-ring.ts'
 import type { Greeting } from './greeting.ts'
+import { Introduction } from './introduction.ts'
 import { Journal, type JournalItem } from './journal.ts'
 import { Outbox } from './outbox.ts'
 import { count, type Loose } from './provider-events.ts'
@@ -82,8 +83,7 @@ export class LiveSession {
   readonly #queue: SessionEvent[] = []
   #isStepping = false
   #rawSession: Loose | null
-  /** Null where the caller cannot resume. */
-  readonly #ticket: ResumeTicket | null
+  readonly #introduction: Introduction
   readonly #carriedOver: LiveSessionOptions['carriedOver']
   /** Why the provider could not be had, in words a caller understands. */
   #fault: FaultError | null = null
@@ -106,12 +106,12 @@ export class LiveSession {
     const items = (options.carriedOver?.tail.items ?? []) as unknown as JournalItem[]
     this.journal = resumable ? Journal.from(items) : null
     const counted = Math.max(options.carriedOver?.tail.seq ?? 0, options.carriedOver?.seen ?? 0)
-    this.#ticket = resumable ? new ResumeTicket(this.head.id, (hash) => deps.rotated(this, hash)) : null
+    const ticket = resumable ? new ResumeTicket(this.head.id, (hash) => deps.rotated(this, hash)) : null
     const ring = resumable ? new EventRing(RING_BYTES, RING_AGE, counted) : null
 
     this.#caller = new CallerLine(door, clock, {
-      message: (bytes) => {
-        if (this.#state.phase === 'live') this.intake.message(bytes)
+      message: (message) => {
+        if (this.#state.phase === 'live') this.intake.message(message)
       },
       binary: () => this.intake.binary(),
       drained: () => this.#outbox.drained(),
@@ -120,18 +120,19 @@ export class LiveSession {
     this.#upstream = new ProviderLine(options.greeting, clock, {
       ready: (created) => this.#ready(created),
       refused: (fault) => this.failed(fault),
-      message: (bytes) => this.provider.message(bytes),
+      message: (message) => this.provider.message(message),
       drained: () => this.#caller.valve.release('other_side_slow'),
       gone: (ended) => this.dispatch({ type: 'upstream_closed', ended }),
     })
     const bounds = { soft: door.softBacklog, hard: door.hardBacklog }
     this.#outbox = new Outbox(ring, bounds, this.#upstream.valve, this.speaksParley)
+    this.#introduction = new Introduction(this.head.id, this.policy, this.endsAt, this.#outbox, ticket)
     this.intake = new CallerIntake(
       {
-        toProvider: (bytes) => {
-          if (this.#upstream.send(bytes) > door.softBacklog) this.#caller.valve.hold('other_side_slow')
+        toProvider: (message) => {
+          if (this.#upstream.forward(message) > door.softBacklog) this.#caller.valve.hold('other_side_slow')
         },
-        toCaller: (event) => this.#forward(Buffer.from(event)),
+        toCaller: (event) => this.#forward({ text: Buffer.from(event), frame: null }),
         dispatch: (event) => this.dispatch(event),
         heard: (base64) => this.#ear.hear(base64),
         acknowledged: (seq) => ring?.acknowledge(seq),
@@ -144,12 +145,12 @@ export class LiveSession {
       {
         dispatch: (event) => this.dispatch(event),
         heardAt: () => this.#upstream.heardAt,
-        forward: (bytes) => this.#forward(bytes),
+        forward: (message) => this.#forward(message),
         sessionChanged: (session, raw) => {
           this.#rawSession = raw
           this.#ear.listen(session.turnDetection === null ? session.input : null)
         },
-        dress: (event, bytes) => dressSession(event, this.head.model, this.endsAt) ?? bytes,
+        dress: (event) => dressSession(event, this.head.model, this.endsAt),
         used: (usage) => {
           this.usage.input_tokens += count(usage, 'input_tokens')
           this.usage.output_tokens += count(usage, 'output_tokens')
@@ -271,8 +272,8 @@ export class LiveSession {
   // ---- the provider's side ----
 
   /** The provider has been reached. */
-  opened(peer: Peer): void {
-    if (this.#state.phase === 'opening') this.#upstream.attach(peer)
+  opened(peer: Peer, first: Message): void {
+    if (this.#state.phase === 'opening') this.#upstream.attach(peer, first)
     else peer.terminate()
   }
 
@@ -289,28 +290,29 @@ export class LiveSession {
     this.#caller.valve.release('opening')
     const carriedOver = this.#carriedOver
     if (carriedOver === null) {
-      this.#forward(dressSession(created, this.head.model, this.endsAt) ?? Buffer.from(JSON.stringify(created)))
-      void this.#introduce(false)
+      const dressed = dressSession(created, this.head.model, this.endsAt)
+      this.#forward({ text: dressed ?? Buffer.from(JSON.stringify(created)), frame: null })
+      void this.#introduction.introduce(false)
       return
     }
     // This caller has had its `session.created` long ago.
     const { tail, seen } = carriedOver
-    void this.#introduce(true).then(() => {
+    void this.#introduction.introduce(true).then(() => {
       if (tail.seq > seen)
         this.#outbox.tell({ type: 'parley.gap', from: seen + 1, to: tail.seq, items: this.tail.items })
       this.#outbox.tell({ type: 'parley.restored', items: tail.items.length })
     })
   }
 
-  #forward(bytes: Buffer): void {
+  #forward(message: Message): void {
     const { phase } = this.#state
     if (phase !== 'live' && phase !== 'parked') return
-    if (phase === 'parked' && this.#outbox.ring?.isFullFor(bytes.length) === true) {
+    if (phase === 'parked' && this.#outbox.ring?.isFullFor(message.text.length) === true) {
       // Nothing may be lost to a caller who comes back: the rest waits where it is.
       this.#upstream.valve.hold('replay_full')
       this.dispatch({ type: 'replay_full' })
     }
-    if (!this.#outbox.forward(bytes, this.#upstream.heardAt)) this.#giveUpReader()
+    if (!this.#outbox.forward(message, this.#upstream.heardAt)) this.#giveUpReader()
   }
 
   // ---- the caller's side ----
@@ -323,7 +325,7 @@ export class LiveSession {
 
   /** Uses up the token handed out last, if a caller that has seen frame number `seen` can go on from there. */
   take(tokenHash: string, seen: number): boolean {
-    return (this.#outbox.ring?.since(seen) ?? null) !== null && this.#ticket?.take(tokenHash) === true
+    return this.#introduction.take(tokenHash, seen)
   }
 
   /**
@@ -331,7 +333,7 @@ export class LiveSession {
    * is replaced. Resolves to false when the session has ended meanwhile.
    */
   async resume(peer: Peer, seen: number): Promise<boolean> {
-    const token = (await this.#ticket?.issue()) ?? null
+    const token = await this.#introduction.issue()
     if (this.#state.phase === 'live') {
       this.#outbox.attach(null)
       this.#caller.giveWay()
@@ -341,29 +343,12 @@ export class LiveSession {
     if (this.#state.phase !== 'parked' || replay === null) return false
     this.#caller.attach(peer)
     this.#outbox.attach(peer)
-    this.#tellSession(token, true, replay.gap === null ? seen : replay.gap.to)
+    this.#introduction.tell(token, true, replay.gap === null ? seen : replay.gap.to)
     if (replay.gap !== null) this.#outbox.tell({ type: 'parley.gap', ...replay.gap, items: this.tail.items })
     this.#outbox.replay(replay.frames)
     this.#upstream.valve.release('replay_full')
     this.dispatch({ type: 'caller_returned' })
     return true
-  }
-
-  async #introduce(resumed: boolean): Promise<void> {
-    this.#tellSession((await this.#ticket?.issue()) ?? null, resumed, this.#outbox.ring?.seq ?? 0)
-  }
-
-  #tellSession(token: string | null, resumed: boolean, seq: number): void {
-    this.#outbox.tell({
-      type: 'parley.session',
-      session_id: this.head.id,
-      resumed,
-      resume_token: token,
-      resume_window_ms: this.policy.resumeWindow ?? 0,
-      seq,
-      ends_at_ms: wholeMs(this.endsAt),
-      idle_limit_ms: this.policy.idle?.limit ?? null,
-    })
   }
 
   #callerGone(hungUp: boolean): void {

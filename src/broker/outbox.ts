@@ -1,4 +1,4 @@
-import type { Peer } from '../frames/peer.ts'
+import type { Message, Peer } from '../frames/peer.ts'
 import type { Instant } from '../units.ts'
 import type { ParleyServerEvent } from '../wire/parley-events.ts'
 import type { EventRing } from './event-ring.ts'
@@ -46,18 +46,18 @@ export class Outbox {
   }
 
   /** One event of the provider, as it came. Returns false when the caller is so far behind that it must be given up. */
-  forward(bytes: Buffer, now: Instant): boolean {
-    this.ring?.push(bytes, now)
+  forward(message: Message, now: Instant): boolean {
+    this.ring?.push(message, now)
     const peer = this.#peer
     if (peer === null) return true
-    peer.send(bytes)
+    peer.forward(message)
     if (peer.backlog <= this.#bounds.soft) return true
     if (this.#slowSince === null) {
       this.#slowSince = now
       this.#source.hold('other_side_slow')
     }
     // What was being parsed when the provider was paused may still come; a reader this far behind is beyond it.
-    this.#forgiven = Math.max(this.#forgiven, bytes.length)
+    this.#forgiven = Math.max(this.#forgiven, message.text.length)
     return peer.backlog <= this.#bounds.hard + this.#forgiven
   }
 
@@ -66,9 +66,9 @@ export class Outbox {
     if (this.#speaksParley) this.#peer?.send(JSON.stringify(event))
   }
 
-  /** Frames a returning caller has missed, sent as they were. */
-  replay(frames: readonly Buffer[]): void {
-    for (const frame of frames) this.#peer?.send(frame)
+  /** What a returning caller has missed, as it was. */
+  replay(messages: readonly Message[]): void {
+    for (const message of messages) this.#peer?.forward(message)
     this.#forgiven = this.#peer?.backlog ?? 0
   }
 

@@ -1,4 +1,5 @@
 import { deltaSpan, itemIdOf } from '../frames/audio-span.ts'
+import type { Message } from '../frames/peer.ts'
 import { sniffType } from '../frames/sniff.ts'
 import type { SessionEvent } from '../session/state.ts'
 import { type Instant, ms } from '../units.ts'
@@ -12,11 +13,11 @@ export interface ProviderPort {
   /** When the message being read arrived. */
   heardAt(): Instant
   /** The provider's event as it came, to the caller. */
-  forward(bytes: Buffer): void
+  forward(message: Message): void
   /** The session object has changed; `raw` is the provider's own form of it. */
   sessionChanged(session: EffectiveSession, raw: Loose): void
-  /** A form of a session event with the broker's own cap in it; the bytes themselves where nothing differs. */
-  dress(event: Loose, bytes: Buffer): Buffer
+  /** A form of a session event with the broker's own cap in it; null where nothing differs. */
+  dress(event: Loose): Buffer | null
   /** Usage of one response, as the provider counted it. */
   used(usage: Loose): void
 }
@@ -56,7 +57,8 @@ export class ProviderIntake {
     return { type: 'audio_sent', duration, since }
   }
 
-  message(bytes: Buffer): void {
+  message(message: Message): void {
+    const bytes = message.text
     const type = sniffType(bytes)
     if (type === 'response.output_audio.delta') {
       const length = deltaSpan(bytes)?.audioBytes ?? 0
@@ -64,7 +66,7 @@ export class ProviderIntake {
       this.#audioBytes += length
       this.audioBytes += length
       if (this.#journal !== null) this.#countItem(itemIdOf(bytes), length)
-      return this.#port.forward(bytes)
+      return this.#port.forward(message)
     }
     if (type === 'input_audio_buffer.speech_started') {
       this.#port.dispatch({ type: 'caller_spoke' })
@@ -77,12 +79,13 @@ export class ProviderIntake {
       const event = parseProviderEvent(bytes)
       if (event !== null) {
         this.#read(type, event)
-        if (type === 'session.created' || type === 'session.updated') bytes = this.#port.dress(event, bytes)
-        this.#port.forward(bytes)
+        const isSession = type === 'session.created' || type === 'session.updated'
+        const dressed = isSession ? this.#port.dress(event) : null
+        this.#port.forward(dressed === null ? message : { text: dressed, frame: null })
         return this.#afterForwarding(type, event)
       }
     }
-    this.#port.forward(bytes)
+    this.#port.forward(message)
   }
 
   /** Only the newest items can still be truncated, so only they are remembered. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { FaultError } from '../faults.ts'
-import type { Peer } from '../frames/peer.ts'
+import type { Message, Peer } from '../frames/peer.ts'
 import { between, type Instant, seconds } from '../units.ts'
 import { MISSED_PINGS } from './caller-line.ts'
 import type { Greeting } from './greeting.ts'
@@ -14,7 +14,7 @@ export interface ProviderListener {
   ready(created: Loose): void
   /** The provider refused the session while it was being set up. */
   refused(fault: FaultError): void
-  message(bytes: Buffer): void
+  message(message: Message): void
   drained(): void
   /** The line is gone. `ended`: the provider closed properly; otherwise it was lost. */
   gone(ended: boolean): void
@@ -46,13 +46,13 @@ export class ProviderLine {
     this.heardAt = clock.now()
   }
 
-  /** The provider has been reached; its first event is still to be read. */
-  attach(peer: Peer): void {
+  /** The provider has been reached, and has sent its first event. */
+  attach(peer: Peer, first: Message): void {
     this.#peer = peer
     this.valve.peer = peer
     this.heardAt = this.#clock.now()
     peer.listen({
-      message: (bytes) => this.#heard(bytes),
+      message: (message) => this.#heard(message),
       binary: () => undefined,
       drained: () => this.#listener.drained(),
       alive: () => {
@@ -66,13 +66,15 @@ export class ProviderLine {
         this.#listener.gone(ended)
       },
     })
+    this.#heard(first)
+    if (this.valve.isOpen) peer.resume()
   }
 
-  /** Passes bytes on; returns the backlog they left, bytes. */
-  send(bytes: Buffer): number {
+  /** Passes a message on; returns the backlog it left, bytes. */
+  forward(message: Message): number {
     const peer = this.#peer
     if (peer === null) return 0
-    peer.send(bytes)
+    peer.forward(message)
     return peer.backlog
   }
 
@@ -82,10 +84,7 @@ export class ProviderLine {
   }
 
   close(): void {
-    // A line that is held would never hear the answering close frame.
-    const peer = this.#release()
-    peer?.resume()
-    peer?.close(1000, '')
+    this.#release()?.close(1000, '')
   }
 
   /** Silent for too long although it was being read. */
@@ -115,11 +114,11 @@ export class ProviderLine {
     return peer
   }
 
-  #heard(bytes: Buffer): void {
+  #heard(message: Message): void {
     this.heardAt = this.#clock.now()
     this.#unanswered = 0
-    if (this.#greeting === null) this.#listener.message(bytes)
-    else this.#greet(this.#greeting, bytes)
+    if (this.#greeting === null) this.#listener.message(message)
+    else this.#greet(this.#greeting, message.text)
   }
 
   #greet(greeting: Greeting, bytes: Buffer): void {

@@ -53,7 +53,6 @@ export class Refusals {
     })
     // The reason comes at once; only the close, which sets clients off again, has to wait.
     peer.send(errorEvent(fault))
-    peer.pause()
   }
 
   #holdFor(caller: string): ReturnType<typeof ms> {

@@ -39,7 +39,6 @@ export interface ListenerConfig {
 export interface DoorConfig {
   maxMessage: Bytes
   maxFragments: number
-  maxBufferedChunks: number
   messagesPerSecond: number
   messageBurst: number
   bytesPerSecond: Bytes

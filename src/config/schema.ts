@@ -120,7 +120,6 @@ const listener = z.strictObject({
 const door = z.strictObject({
   maxMessage: size.prefault('1MiB'),
   maxFragments: z.int().min(1).default(32),
-  maxBufferedChunks: z.int().min(1).default(1_024),
   messagesPerSecond: z.number().positive().default(200),
   messageBurst: z.number().positive().default(400),
   bytesPerSecond: size.prefault('256KiB'),

@@ -1,10 +1,8 @@
-import WebSocket from 'ws'
 import type { Clock } from '../clock.ts'
 import type { DialConfig } from '../config/config.ts'
-import type { Peer } from '../frames/peer.ts'
-import { DIAL_OPTIONS, WsPeer } from '../frames/ws-peer.ts'
+import type { Message, Peer } from '../frames/peer.ts'
+import { dialUpgrade, UpgradeRefused } from '../frames/upgrade.ts'
 import { later, type Ms, ms } from '../units.ts'
-import { FirstMessage } from './first-message.ts'
 import type { DialTarget } from './provider.ts'
 
 /** Why one attempt came to nothing. `again`: the same provider may answer a later one. No secrets, no bodies. */
@@ -27,6 +25,12 @@ const OUR_TROUBLE: ReadonlySet<string> = new Set([
   'server_error',
 ])
 
+/** A provider's connection, paused, and its first event, which has been looked at and is still to be delivered. */
+export interface Answered {
+  peer: Peer
+  first: Message
+}
+
 /** Dials one provider as its configuration says: attempts, a timeout for each, growing waits with full jitter between. */
 export async function dial(
   target: DialTarget,
@@ -34,7 +38,7 @@ export async function dial(
   clock: Clock,
   random: () => number,
   signal: AbortSignal,
-): Promise<Peer> {
+): Promise<Answered> {
   let failure = new DialFailure('never tried', false)
   for (let attempt = 0; attempt < config.attempts; attempt++) {
     if (attempt > 0) await wait(jitter(config, attempt, random), clock, signal)
@@ -56,42 +60,56 @@ function jitter(config: DialConfig, attempt: number, random: () => number): Ms {
 }
 
 /**
- * One attempt. Resolves once the provider's first event is there and is no refusal; the event is kept for whoever
- * listens. A provider that accepts and then says nothing has not answered.
+ * One attempt. Resolves once the provider's first event is there and is no refusal. A provider that accepts and then says
+ * nothing has not answered.
  */
-function dialOnce(target: DialTarget, timeout: Ms, clock: Clock, signal: AbortSignal): Promise<Peer> {
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(target.url, { ...DIAL_OPTIONS, headers: target.headers })
-    const first = new FirstMessage(new WsPeer(socket))
-    const alarm = clock.at(later(clock.now(), timeout), () => fail(new DialFailure('no answer in time', true)))
-    const abort = () => fail(signal.reason)
-    const settle = () => {
-      alarm[Symbol.dispose]()
-      signal.removeEventListener('abort', abort)
-    }
-    const fail = (error: unknown) => {
-      settle()
-      socket.terminate()
-      reject(error)
-    }
-    signal.addEventListener('abort', abort)
-    if (signal.aborted) return abort()
-    socket.on('unexpected-response', (_request, response) => {
-      const status = response.statusCode ?? 0
-      response.destroy()
-      fail(new DialFailure(`refused with HTTP ${status}`, status === 429 || status >= 500))
+async function dialOnce(target: DialTarget, timeout: Ms, clock: Clock, signal: AbortSignal): Promise<Answered> {
+  const attempt = new AbortController()
+  const late = new DialFailure('no answer in time', true)
+  using _alarm = clock.at(later(clock.now(), timeout), () => attempt.abort(late))
+  const hangUp = () => attempt.abort(signal.reason)
+  signal.addEventListener('abort', hangUp)
+  try {
+    if (signal.aborted) hangUp()
+    const peer = await dialUpgrade(target.url, target.headers, clock, attempt.signal).catch((error: unknown) => {
+      throw error instanceof UpgradeRefused ? failureOf(error) : error
     })
-    socket.on('error', () => fail(new DialFailure('connection failed', true)))
-    first.arrived.then(
-      (bytes) => {
-        const refusal = refusalIn(bytes)
-        if (refusal !== null) return fail(refusal)
-        settle()
-        resolve(first)
-      },
-      () => fail(new DialFailure('closed before its first event', true)),
-    )
+    const first = await firstMessage(peer, attempt.signal)
+    const refusal = refusalIn(first.text)
+    if (refusal === null) return { peer, first }
+    peer.terminate()
+    throw refusal
+  } finally {
+    signal.removeEventListener('abort', hangUp)
+  }
+}
+
+function failureOf({ status }: UpgradeRefused): DialFailure {
+  if (status === null) return new DialFailure('connection failed', true)
+  return new DialFailure(`refused with HTTP ${status}`, status === 429 || status >= 500)
+}
+
+/** Reads one message and pauses the peer again. */
+function firstMessage(peer: Peer, signal: AbortSignal): Promise<Message> {
+  const { promise, resolve, reject } = Promise.withResolvers<Message>()
+  const abort = () => {
+    peer.terminate()
+    reject(signal.reason)
+  }
+  signal.addEventListener('abort', abort)
+  peer.listen({
+    message: (message) => {
+      peer.pause()
+      resolve(message)
+    },
+    drained: () => undefined,
+    binary: () => undefined,
+    alive: () => undefined,
+    closed: () => reject(new DialFailure('closed before its first event', true)),
   })
+  peer.resume()
+  if (signal.aborted) abort()
+  return promise.finally(() => signal.removeEventListener('abort', abort))
 }
 
 /** A provider that refuses in-band says so in its first event (reference: realtime protocol, failure at connect). */

@@ -1,15 +1,13 @@
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
-import type { Peer } from '../frames/peer.ts'
 import type { Log } from '../log.ts'
 import type { CallSpec } from './call-spec.ts'
-import { DialFailure, dial } from './dial.ts'
+import { type Answered, DialFailure, dial } from './dial.ts'
 import { dialTarget } from './provider.ts'
 
 /** What was reached. */
-export interface Reached {
-  peer: Peer
+export interface Reached extends Answered {
   provider: string
   model: string
 }
@@ -40,8 +38,8 @@ export class Upstreams {
       if (provider === undefined) continue
       try {
         const where = dialTarget(provider, { kind, model: target.model }, this.#loopbackSocket)
-        const peer = await dial(where, provider.dial, this.#clock, this.#random, signal)
-        return { peer, provider: target.provider, model: target.model }
+        const answered = await dial(where, provider.dial, this.#clock, this.#random, signal)
+        return { ...answered, provider: target.provider, model: target.model }
       } catch (error) {
         if (!(error instanceof DialFailure)) throw error
         this.#log.warn({ provider: target.provider, model: target.model, why: error.message }, 'provider not reached')

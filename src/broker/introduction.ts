@@ -1,0 +1,52 @@
+import type { SessionPolicy } from '../session/policy.ts'
+import { type Instant, wholeMs } from '../units.ts'
+import type { Outbox } from './outbox.ts'
+import type { ResumeTicket } from './resume-token.ts'
+
+/** What a caller is told of its session when it comes, and what it needs to come back. */
+export class Introduction {
+  readonly #sessionId: string
+  readonly #policy: SessionPolicy
+  readonly #endsAt: Instant
+  readonly #outbox: Outbox
+  /** Null where the caller cannot resume. */
+  readonly #ticket: ResumeTicket | null
+
+  constructor(sessionId: string, policy: SessionPolicy, endsAt: Instant, outbox: Outbox, ticket: ResumeTicket | null) {
+    this.#sessionId = sessionId
+    this.#policy = policy
+    this.#endsAt = endsAt
+    this.#outbox = outbox
+    this.#ticket = ticket
+  }
+
+  /** A fresh resume token, good everywhere; null where there is none. */
+  async issue(): Promise<string | null> {
+    return (await this.#ticket?.issue()) ?? null
+  }
+
+  /** Uses up the token handed out last, if a caller that has seen frame number `seen` can go on from there. */
+  take(tokenHash: string, seen: number): boolean {
+    return (this.#outbox.ring?.since(seen) ?? null) !== null && this.#ticket?.take(tokenHash) === true
+  }
+
+  /** `seq`: number of the last counted frame the caller has, or will have been sent before the next. */
+  tell(token: string | null, resumed: boolean, seq: number): void {
+    this.#outbox.tell({
+      type: 'parley.session',
+      session_id: this.#sessionId,
+      resumed,
+      resume_token: token,
+      resume_window_ms: this.#policy.resumeWindow ?? 0,
+      seq,
+      ends_at_ms: wholeMs(this.#endsAt),
+      idle_limit_ms: this.#policy.idle?.limit ?? null,
+    })
+  }
+
+  /** For a caller whose session has just begun, here or at another node. */
+  async introduce(resumed: boolean): Promise<void> {
+    const token = await this.issue()
+    this.tell(token, resumed, this.#outbox.ring?.seq ?? 0)
+  }
+}

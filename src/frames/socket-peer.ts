@@ -1,0 +1,238 @@
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../clock.ts'
+import { later, ms } from '../units.ts'
+import { closePayload, FrameError, MASKED, makeFrame, maskInPlace, OPCODE, readClose } from './frame.ts'
+import { FrameReader, type ReaderBounds, type Received } from './frame-reader.ts'
+import type { Message, Peer, PeerListener } from './peer.ts'
+
+export interface SocketPeerOptions {
+  /** What this side of the connection is: a server answers callers, a client dials providers. */
+  role: 'server' | 'client'
+  bounds: ReaderBounds
+  clock: Clock
+  /** Bytes that came with the handshake and belong to the first frames. */
+  head: Buffer
+}
+
+/** A close that is not answered within this time becomes a cut. */
+const CLOSE_TIMEOUT = ms(3_000)
+/** With this much waiting a ping is not answered, bytes: who floods pings and reads nothing gets nothing. */
+const MOST_BEFORE_PONG = 16 * 1_024
+const PING = Buffer.from('parley')
+
+const flush = (peer: SocketPeer) => peer.flush()
+const goOn = (peer: SocketPeer) => peer.goOn()
+
+/**
+ * A Peer over a socket after its WebSocket handshake. Frames pass as they lie: what came in one read is handed out without
+ * a copy, and what is sent within one turn of the event loop leaves in one write.
+ */
+export class SocketPeer implements Peer {
+  readonly #socket: Duplex
+  readonly #reader: FrameReader
+  readonly #clock: Clock
+  readonly #isClient: boolean
+  #listener: PeerListener | null = null
+  #isPaused = true
+  /** Frames to be written at the end of this turn of the event loop. */
+  #batch: Buffer[] = []
+  #batchBytes = 0
+  #wasFull = false
+  #isClosing = false
+  /** What the other side's close frame said. */
+  #closure: { code: number; reason: string } | null = null
+  #closeTimer: Disposable | null = null
+  #isOver = false
+
+  constructor(socket: Duplex, { role, bounds, clock, head }: SocketPeerOptions) {
+    this.#socket = socket
+    this.#isClient = role === 'client'
+    this.#reader = new FrameReader(this.#isClient ? 'server' : 'client', bounds)
+    this.#clock = clock
+    if (head.length > 0) socket.unshift(head)
+    socket.on('data', (chunk: Buffer) => this.#arrived(chunk))
+    socket.pause()
+    socket.on('drain', () => this.#drained())
+    socket.on('end', () => socket.end())
+    // A broken line ends in 'close', which is where it is told.
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => this.#over())
+  }
+
+  get backlog(): number {
+    return this.#socket.writableLength + this.#batchBytes
+  }
+
+  get isOpen(): boolean {
+    return !this.#isClosing && !this.#isOver && !this.#socket.destroyed
+  }
+
+  listen(listener: PeerListener): void {
+    this.#listener = listener
+    if (this.#isOver) listener.closed(this.#closure?.code ?? 1006, this.#closure?.reason ?? '')
+  }
+
+  send(text: Buffer | string): void {
+    const payload = typeof text === 'string' ? Buffer.from(text, 'utf8') : text
+    if (this.isOpen) this.#queue(makeFrame(OPCODE.text, payload, this.#isClient))
+  }
+
+  forward(message: Message): void {
+    if (!this.isOpen) return
+    const { text, frame } = message
+    if (frame === null || ((frame[1] as number) & MASKED) !== (this.#isClient ? MASKED : 0)) return this.send(text)
+    if (this.#isClient) maskInPlace(frame, frame.length - text.length)
+    this.#queue(frame)
+  }
+
+  pause(): void {
+    this.#isPaused = true
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    // Never at once: whoever resumes is in the middle of something of its own.
+    process.nextTick(goOn, this)
+  }
+
+  ping(): void {
+    if (this.isOpen) this.#queue(makeFrame(OPCODE.ping, PING, this.#isClient))
+  }
+
+  close(code: number, reason: string): void {
+    if (!this.isOpen) return
+    this.#sayGoodbye(closePayload(code, reason))
+    // What still comes is not delivered, but the answering close frame has to be read.
+    this.resume()
+  }
+
+  terminate(): void {
+    this.#isClosing = true
+    this.#socket.destroy()
+  }
+
+  // ---- in ----
+
+  #arrived(chunk: Buffer): void {
+    this.#reader.push(chunk)
+    this.#walk()
+  }
+
+  /** Hands out what was left when reading was paused, then reads on. */
+  goOn(): void {
+    if (this.#isPaused || this.#isOver) return
+    this.#walk()
+    if (!this.#isPaused && this.#reader.isEmpty) this.#socket.resume()
+  }
+
+  #walk(): void {
+    try {
+      while (!this.#isPaused && !this.#socket.destroyed) {
+        const received = this.#reader.next()
+        if (received === null) break
+        this.#received(received)
+      }
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error
+      this.#refuse(error)
+    }
+  }
+
+  #received(received: Received): void {
+    switch (received.kind) {
+      case 'text':
+        if (!this.#isClosing) this.#listener?.message(received)
+        return
+      case 'binary':
+        if (!this.#isClosing) this.#listener?.binary()
+        return
+      case 'ping':
+        this.#listener?.alive()
+        if (this.isOpen && this.backlog < MOST_BEFORE_PONG) {
+          this.#queue(makeFrame(OPCODE.pong, received.payload, this.#isClient))
+        }
+        return
+      case 'pong':
+        this.#listener?.alive()
+        return
+      case 'close':
+        return this.#closeCame(received.payload)
+    }
+  }
+
+  #closeCame(payload: Buffer): void {
+    if (this.#closure !== null) return
+    this.#closure = readClose(payload)
+    if (!this.#isClosing) this.#sayGoodbye(payload.subarray(0, 2))
+    this.flush()
+    // The server closes the line first (RFC 6455, 7.1.1); a client's line ends with it, or with the timer.
+    if (!this.#isClient) this.#socket.end()
+  }
+
+  /** The other side broke the protocol: it is told why, and nothing more is read. */
+  #refuse(error: FrameError): void {
+    this.pause()
+    this.#closure ??= { code: 1006, reason: error.message }
+    if (!this.#isClosing) this.#sayGoodbye(closePayload(error.code, error.message))
+    this.flush()
+    this.#socket.end()
+    this.#socket.resume()
+  }
+
+  // ---- out ----
+
+  #queue(frame: Buffer): void {
+    if (this.#batch.length === 0) process.nextTick(flush, this)
+    this.#batch.push(frame)
+    this.#batchBytes += frame.length
+  }
+
+  /** Frames that lie end to end, as those of one read do, are written as one piece. */
+  flush(): void {
+    const batch = this.#batch
+    if (batch.length === 0) return
+    this.#batch = []
+    this.#batchBytes = 0
+    if (this.#socket.destroyed) return
+    if (batch.length === 1) return this.#write(batch[0] as Buffer)
+    this.#socket.cork()
+    let piece = batch[0] as Buffer
+    for (let i = 1; i < batch.length; i++) {
+      const next = batch[i] as Buffer
+      if (next.buffer === piece.buffer && next.byteOffset === piece.byteOffset + piece.length) {
+        piece = Buffer.from(piece.buffer as ArrayBuffer, piece.byteOffset, piece.length + next.length)
+      } else {
+        this.#write(piece)
+        piece = next
+      }
+    }
+    this.#write(piece)
+    this.#socket.uncork()
+  }
+
+  #write(bytes: Buffer): void {
+    if (!this.#socket.writable) return
+    if (!this.#socket.write(bytes)) this.#wasFull = true
+  }
+
+  #drained(): void {
+    if (!this.#wasFull) return
+    this.#wasFull = false
+    this.#listener?.drained()
+  }
+
+  #sayGoodbye(payload: Buffer): void {
+    this.#queue(makeFrame(OPCODE.close, payload, this.#isClient))
+    this.#isClosing = true
+    this.#closeTimer ??= this.#clock.at(later(this.#clock.now(), CLOSE_TIMEOUT), () => this.#socket.destroy())
+  }
+
+  #over(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#closeTimer?.[Symbol.dispose]()
+    this.#listener?.closed(this.#closure?.code ?? 1006, this.#closure?.reason ?? '')
+  }
+}

@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util'
 import { startWorkers } from '../workers/main.ts'
 import { systemClock } from './clock.ts'
+import type { Config } from './config/config.ts'
 import { loadConfig } from './config/load-config.ts'
 import { createLogger } from './log.ts'
-import { type Running, serve } from './serve.ts'
+import { type Running, type Surroundings, serve } from './serve.ts'
 import { Store } from './store/store.ts'
+import { IsolatedVoiceDetection } from './voice/voice-detection.ts'
 import { welcome } from './welcome.ts'
 
 /** Wiring only: configuration, then everything it names, until a signal says stop. */
@@ -15,7 +17,7 @@ async function main(): Promise<void> {
   const stack = new AsyncDisposableStack()
   const store = stack.use(await Store.open(loaded.config, loaded.path, systemClock, log))
   const surroundings = { clock: systemClock, log, store }
-  const broker = only === 'workers' ? null : await serve(loaded.config, surroundings)
+  const broker = only === 'workers' ? null : await startBroker(loaded.config, surroundings, stack)
   if (only !== 'broker') stack.use(await startWorkers(surroundings))
   process.stdout.write(broker === null ? '\nParley workers are running.\n\n' : welcome(loaded, broker))
 
@@ -42,6 +44,16 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', () => stop('SIGTERM'))
   process.on('SIGINT', () => stop('SIGINT'))
+}
+
+async function startBroker(
+  config: Config,
+  surroundings: Omit<Surroundings, 'voices'>,
+  stack: AsyncDisposableStack,
+): Promise<Running> {
+  const voices = stack.use(new IsolatedVoiceDetection(surroundings.clock, surroundings.log))
+  await voices.ready
+  return serve(config, { ...surroundings, voices })
 }
 
 /** Sessions first, then the workers, then the store. */

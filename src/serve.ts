@@ -22,13 +22,14 @@ import type { Store } from './store/store.ts'
 import { later } from './units.ts'
 import { Loopback } from './upstream/loopback/server.ts'
 import { Upstreams } from './upstream/upstreams.ts'
-import { ThreadedVoiceDetection } from './voice/voice-detection.ts'
+import type { VoiceDetection } from './voice/detector.ts'
 
 export interface Surroundings {
   clock: Clock
   log: Log
-  /** Stays open for as long as the node runs, and is closed by whoever opened it. */
+  /** These two stay open for as long as the node runs, and are closed by whoever opened them. */
   store: Store
+  voices: VoiceDetection
 }
 
 /** A node at work. */
@@ -56,14 +57,13 @@ const HTTP = {
 const MOST_CONNECTIONS = 10_000
 
 /** Starts a node: provider, doors. Throws with a plain sentence when something it needs is missing. */
-export async function serve(first: Config, { clock, log, store }: Surroundings): Promise<Running> {
+export async function serve(first: Config, { clock, log, store, voices }: Surroundings): Promise<Running> {
   let config = first
   const stack = new AsyncDisposableStack()
   const metrics = new Metrics()
   const nodeId = randomUUID()
   const { redis } = store
 
-  const voices = stack.use(new ThreadedVoiceDetection(clock, log))
   const loopbackSocket = loopbackPath(config, nodeId)
   if ([...config.providers.values()].some((provider) => provider.type === 'loopback')) {
     stack.use(await Loopback.start({ listen: { socket: loopbackSocket }, clock, voices }))

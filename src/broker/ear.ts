@@ -25,6 +25,8 @@ export class Ear {
       {
         speechStarted: () => this.#dispatch({ type: 'caller_spoke' }),
         speechStopped: () => this.#dispatch({ type: 'caller_fell_silent' }),
+        // Nobody is cut for silence that was not heard.
+        unheard: (is) => this.#dispatch({ type: is ? 'caller_spoke' : 'caller_fell_silent' }),
       },
     )
   }

@@ -18,6 +18,11 @@ export interface VoiceListener {
   speechStarted(atMs: number): void
   /** Speech ended `atMs` after the first sample heard, told once `silenceMs` of silence have followed. */
   speechStopped(atMs: number): void
+  /**
+   * `true`: audio came that nobody could listen to, because the detector is behind or starting again. It may have been
+   * speech. `false`: all that comes is heard again.
+   */
+  unheard?(isUnheard: boolean): void
 }
 
 export interface VoiceOptions {

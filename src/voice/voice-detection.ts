@@ -1,57 +1,76 @@
-import { Worker } from 'node:worker_threads'
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
-import { later, ms } from '../units.ts'
+import { between, type Instant, later, ms } from '../units.ts'
+import type { FromChild, ToChild } from './child.ts'
 import type { VoiceDetection, VoiceDetector, VoiceListener, VoiceOptions } from './detector.ts'
-import type { FromWorker, ToWorker } from './worker.ts'
 
 /** Audio of all callers is handed over together this often, ms. */
 const BATCH_MS = ms(60)
 /** Base64 bytes that may wait to be handed over, or to be dealt with: about two minutes of one caller's audio. */
 const MOST_WAITING = 8 * 1_024 * 1_024
+/** A verdict that takes longer than this is late: until it comes, silence is not taken for granted, ms. */
+const LATE_MS = 500
 /** A batch that has grown to this many bytes goes at once. */
 const LARGEST_BATCH = 512 * 1_024
-/** How long to wait before the thread is started again after it died. */
-const RESTART = ms(500)
+/** How long to wait before the process is started again after it died: first, and at most. */
+const FIRST_RESTART_MS = 100
+const LONGEST_RESTART_MS = 10_000
 
 interface Stream {
   options: VoiceOptions
   listener: VoiceListener
   isSpeaking: boolean
+  /** Some of its audio was not listened to. */
+  isUnheard: boolean
 }
 
 /** What the detection has done, for metrics. */
 export interface VoiceCounters {
-  /** Base64 bytes not looked at because the thread was behind. */
+  /** Base64 bytes not listened to because the detector was behind or away. */
   droppedBytes: number
   restarts: number
 }
 
 /**
- * Voice detection for all callers of a node, in one thread of its own: the event loop only copies bytes. When the thread
- * falls behind, detection is skipped, never memory spent; when it dies it is started again.
+ * Voice detection for all callers of a node, in one process of its own: the event loop only copies bytes, and a crash of
+ * the native detector, which cannot be loaded into two threads of one process either, costs nobody a session. When it
+ * falls behind, detection is skipped, never memory spent, and whoever was not heard is told so; when it dies it is started
+ * again.
  */
-export class ThreadedVoiceDetection implements VoiceDetection {
+export class IsolatedVoiceDetection implements VoiceDetection {
   readonly counters: VoiceCounters = { droppedBytes: 0, restarts: 0 }
   readonly #clock: Clock
   readonly #log: Log
   readonly #streams = new Map<number, Stream>()
   #nextStream = 1
-  #worker: Worker | null = null
+  #child: ChildProcess | null = null
   #pieces: { stream: number; bytes: Buffer }[] = []
   #gathered = 0
   #posted = 0
+  /** When each batch that is still being dealt with was handed over, oldest first. */
+  readonly #postedAt: Instant[] = []
   #flush: Disposable | null = null
   #isClosed = false
+  #isReady = false
+  #deathsInARow = 0
+  readonly #firstReady = Promise.withResolvers<void>()
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock
     this.#log = log
+    this.#start()
+  }
+
+  /** Resolves once the detector listens. */
+  get ready(): Promise<void> {
+    return this.#firstReady.promise
   }
 
   detector(options: VoiceOptions, listener: VoiceListener): VoiceDetector {
     const id = this.#nextStream++
-    this.#streams.set(id, { options, listener, isSpeaking: false })
+    this.#streams.set(id, { options, listener, isSpeaking: false, isUnheard: false })
     this.#post({ type: 'open', stream: id, ...options })
     return {
       hearBase64: (audio) => this.#hear(id, audio),
@@ -64,24 +83,32 @@ export class ThreadedVoiceDetection implements VoiceDetection {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     this.#flush?.[Symbol.dispose]()
-    await this.#worker?.terminate()
+    await this.#end()
   }
 
-  /** Kills the thread, as a crash of the native detector would. */
+  /** Kills the process, as a crash of the native detector would. */
   async crash(): Promise<void> {
-    await this.#worker?.terminate()
+    await this.#end()
   }
 
-  #hear(stream: number, audio: Buffer): void {
-    if (!this.#streams.has(stream)) return
-    if (this.#gathered + this.#posted + audio.length > MOST_WAITING) {
+  #hear(id: number, audio: Buffer): void {
+    const stream = this.#streams.get(id)
+    if (stream === undefined) return
+    if (!this.#isReady || this.#gathered + this.#posted + audio.length > MOST_WAITING) {
       this.counters.droppedBytes += audio.length
-      return
+      return this.#miss(stream)
     }
-    this.#pieces.push({ stream, bytes: Buffer.from(audio) })
+    const oldest = this.#postedAt[0]
+    if (oldest !== undefined && between(oldest, this.#clock.now()) > LATE_MS) this.#miss(stream)
+    this.#pieces.push({ stream: id, bytes: Buffer.from(audio) })
     this.#gathered += audio.length
     if (this.#gathered >= LARGEST_BATCH) this.#send()
     else this.#flush ??= this.#clock.at(later(this.#clock.now(), BATCH_MS), () => this.#send())
+  }
+
+  #miss(stream: Stream): void {
+    if (!stream.isUnheard) stream.listener.unheard?.(true)
+    stream.isUnheard = true
   }
 
   #send(): void {
@@ -97,31 +124,43 @@ export class ThreadedVoiceDetection implements VoiceDetection {
       at += bytes.length
     }
     this.#posted += this.#gathered
+    this.#postedAt.push(this.#clock.now())
     this.#gathered = 0
     const streams = Uint32Array.from(pieces, (piece) => piece.stream)
     const lengths = Uint32Array.from(pieces, (piece) => piece.bytes.length)
-    this.#post({ type: 'audio', streams, lengths, data }, [data.buffer])
+    this.#post({ type: 'audio', streams, lengths, data })
   }
 
-  #post(message: ToWorker, transfer: ArrayBuffer[] = []): void {
-    if (this.#isClosed) return
-    this.#worker ??= this.#start()
-    this.#worker.postMessage(message, transfer)
+  #post(message: ToChild): void {
+    if (this.#isReady) this.#child?.send(message)
   }
 
-  #start(): Worker {
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url))
-    worker.unref()
-    worker.on('message', (message: FromWorker) => this.#told(message))
-    worker.on('error', (error) => this.#log.error({ err: error }, 'voice detector failed'))
-    worker.on('exit', () => this.#died(worker))
-    return worker
+  #start(): void {
+    const file = fileURLToPath(new URL(`./child.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url))
+    const child = fork(file, { serialization: 'advanced', execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    child.unref()
+    child.channel?.unref()
+    child.on('message', (message: FromChild) => this.#told(message))
+    child.on('error', (error) => this.#log.error({ err: error }, 'voice detector failed'))
+    child.on('exit', () => this.#died())
+    this.#child = child
   }
 
-  #told(message: FromWorker): void {
+  async #end(): Promise<void> {
+    const child = this.#child
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    child.once('exit', () => resolve())
+    child.kill('SIGKILL')
+    await promise
+  }
+
+  #told(message: FromChild): void {
+    if (message.type === 'ready') return this.#cameUp()
     if (message.type === 'done') {
       this.#posted -= message.bytes
+      this.#postedAt.shift()
+      if (this.#posted < LARGEST_BATCH) this.#caughtUp()
       return
     }
     const stream = this.#streams.get(message.stream)
@@ -131,19 +170,39 @@ export class ThreadedVoiceDetection implements VoiceDetection {
     else stream.listener.speechStopped(message.atMs)
   }
 
+  #cameUp(): void {
+    this.#isReady = true
+    for (const [id, stream] of this.#streams) this.#post({ type: 'open', stream: id, ...stream.options })
+    this.#caughtUp()
+    this.#firstReady.resolve()
+  }
+
+  #caughtUp(): void {
+    this.#deathsInARow = 0
+    for (const stream of this.#streams.values()) {
+      if (!stream.isUnheard) continue
+      stream.isUnheard = false
+      if (!stream.isSpeaking) stream.listener.unheard?.(false)
+    }
+  }
+
   /** Whoever was speaking is taken to have stopped; the next word starts a new utterance. */
-  #died(worker: Worker): void {
-    if (this.#isClosed || worker !== this.#worker) return
-    this.#worker = null
+  #died(): void {
+    if (this.#isClosed) return
+    this.#isReady = false
+    this.#pieces = []
+    this.#gathered = 0
     this.#posted = 0
+    this.#postedAt.length = 0
     this.counters.restarts++
-    this.#log.warn({ restarts: this.counters.restarts }, 'voice detector starts again')
-    this.#clock.at(later(this.#clock.now(), RESTART), () => {
-      for (const [id, stream] of this.#streams) {
-        this.#post({ type: 'open', stream: id, ...stream.options })
-        if (stream.isSpeaking) stream.listener.speechStopped(0)
-        stream.isSpeaking = false
-      }
+    const wait = ms(Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** this.#deathsInARow++))
+    this.#log.warn({ restarts: this.counters.restarts, inMs: wait }, 'voice detector starts again')
+    for (const stream of this.#streams.values()) {
+      if (stream.isSpeaking) stream.listener.speechStopped(0)
+      stream.isSpeaking = false
+    }
+    this.#clock.at(later(this.#clock.now(), wait), () => {
+      if (!this.#isClosed) this.#start()
     })
   }
 }

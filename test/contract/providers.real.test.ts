@@ -2,8 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import type { PolicyInput } from '../../src/config/schema.ts'
 import { Loopback } from '../../src/upstream/loopback/server.ts'
-import { ThreadedVoiceDetection } from '../../src/voice/voice-detection.ts'
-import { Parley, silent } from '../support/parley.ts'
+import { Parley, voices } from '../support/parley.ts'
 import { providerContract } from './provider-contract.ts'
 
 type Providers = NonNullable<PolicyInput['providers']>
@@ -35,7 +34,7 @@ describe.each(KINDS)('the contract of providers: %s', (_, provider, path, header
   let player: Loopback
   let parley: Parley
   beforeAll(async () => {
-    const voices = stack.use(new ThreadedVoiceDetection(systemClock, silent))
+    await voices.ready
     player = stack.use(
       await Loopback.start({ listen: { port: 0 }, clock: systemClock, voices, key: 'sk-provider-secret' }),
     )

@@ -11,7 +11,7 @@ import { createLogger, type Log } from '../../src/log.ts'
 import { type Running, serve } from '../../src/serve.ts'
 import { Store } from '../../src/store/store.ts'
 import { Loopback } from '../../src/upstream/loopback/server.ts'
-import { ThreadedVoiceDetection } from '../../src/voice/voice-detection.ts'
+import { IsolatedVoiceDetection } from '../../src/voice/voice-detection.ts'
 
 export const silent: Log = pino({ level: 'silent' })
 
@@ -19,6 +19,9 @@ export const silent: Log = pino({ level: 'silent' })
 export const demo = makeKey('test', '')
 export const other = makeKey('test', '')
 export const admin = makeKey('admin', '')
+
+/** One for all nodes of a test file, as a process has one. */
+export const voices = new IsolatedVoiceDetection(systemClock, silent)
 
 /** Lines a node has logged, for tests that look at them. */
 export class LogLines {
@@ -94,14 +97,14 @@ export class Parley implements AsyncDisposable {
   static async start(options: ParleyOptions = {}): Promise<Parley> {
     await using stack = new AsyncDisposableStack()
     const folder = stack.use(new TempFolder())
-    const voices = stack.use(new ThreadedVoiceDetection(systemClock, silent))
+    await voices.ready
     const loopback = stack.use(
       await Loopback.start({ listen: { port: 0 }, clock: systemClock, voices, key: 'sk-provider-secret' }),
     )
     const config = configFrom(policy(options.provider ?? loopback.baseUrl, folder.path, options.policy))
     const log = options.log ?? silent
     const store = options.store ?? stack.use(await Store.open(config, process.env.PATH, systemClock, silent))
-    const running = await serve(config, { clock: systemClock, log, store })
+    const running = await serve(config, { clock: systemClock, log, store, voices })
     stack.defer(async () => {
       running.stopNow()
       await running.drain()

@@ -1,17 +1,18 @@
-import { parentPort } from 'node:worker_threads'
 import VAD from 'node-vad'
 import { FRAME, Framer, levelDb, RATE } from './decode.ts'
 import type { AudioFormat } from './detector.ts'
 import { NoiseFloor, RecentPeak } from './noise-floor.ts'
 import { hear, quiet, standsOut, type UtteranceState } from './utterance.ts'
 
-/** What the broker's thread asks of this one. Pieces of all callers come together, `lengths` long each, end to end. */
-export type ToWorker =
+/** What the broker asks of this process. Pieces of all callers come together, `lengths` long each, end to end. */
+export type ToChild =
   | { type: 'open'; stream: number; format: AudioFormat; silenceMs: number }
   | { type: 'close'; stream: number }
   | { type: 'audio'; streams: Uint32Array; lengths: Uint32Array; data: Uint8Array }
 
-export type FromWorker =
+export type FromChild =
+  /** Once, when the native detector is loaded. */
+  | { type: 'ready' }
   | { type: 'started' | 'stopped'; stream: number; atMs: number }
   /** So many bytes of a batch have been dealt with. */
   | { type: 'done'; bytes: number }
@@ -44,10 +45,12 @@ class Stream {
 }
 
 const streams = new Map<number, Stream>()
-const port = parentPort
-if (port === null) throw new Error('the voice detector runs as a worker thread')
 
-async function audio(batch: Extract<ToWorker, { type: 'audio' }>): Promise<void> {
+function tell(message: FromChild): void {
+  process.send?.(message)
+}
+
+async function audio(batch: Extract<ToChild, { type: 'audio' }>): Promise<void> {
   let at = 0
   for (const [i, id] of batch.streams.entries()) {
     const length = batch.lengths[i] ?? 0
@@ -59,19 +62,24 @@ async function audio(batch: Extract<ToWorker, { type: 'audio' }>): Promise<void>
       const step = hear(stream.state, await stream.isSpeech(samples), stream.frame++, stream.silenceFrames)
       stream.state = step.state
       if (step.event === null) continue
-      const told: FromWorker = { type: step.event.type, stream: id, atMs: step.event.frame * FRAME_MS }
-      port?.postMessage(told)
+      tell({ type: step.event.type, stream: id, atMs: step.event.frame * FRAME_MS })
     }
   }
-  port?.postMessage({ type: 'done', bytes: batch.data.length } satisfies FromWorker)
+  tell({ type: 'done', bytes: batch.data.length })
 }
 
 /** Batches are dealt with one after the other, so each caller's audio stays in order. */
 let turn = Promise.resolve()
-port.on('message', (message: ToWorker) => {
+process.on('message', (message: ToChild) => {
   turn = turn.then(async () => {
     if (message.type === 'open') streams.set(message.stream, new Stream(message.format, message.silenceMs))
     else if (message.type === 'close') streams.delete(message.stream)
     else await audio(message)
   })
 })
+// Whoever started it is gone, and so is its reason to be.
+process.on('disconnect', () => process.exit(0))
+// Ended by its parent alone: a signal to the whole group is for the parent to act upon.
+process.on('SIGINT', () => undefined)
+process.on('SIGTERM', () => undefined)
+tell({ type: 'ready' })

@@ -138,8 +138,6 @@ export class IsolatedVoiceDetection implements VoiceDetection {
   #start(): void {
     const file = fileURLToPath(new URL(`./child.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url))
     const child = fork(file, { serialization: 'advanced', execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-    child.unref()
-    child.channel?.unref()
     child.on('message', (message: FromChild) => this.#told(message))
     child.on('error', (error) => this.#log.error({ err: error }, 'voice detector failed'))
     child.on('exit', () => this.#died())
@@ -172,6 +170,9 @@ export class IsolatedVoiceDetection implements VoiceDetection {
 
   #cameUp(): void {
     this.#isReady = true
+    // It keeps nobody from exiting; whoever waits for it to be ready is kept.
+    this.#child?.unref()
+    this.#child?.channel?.unref()
     for (const [id, stream] of this.#streams) this.#post({ type: 'open', stream: id, ...stream.options })
     this.#caughtUp()
     this.#firstReady.resolve()

@@ -97,6 +97,6 @@ export function nextInput(talk: Conversation, row: PriceRow): NextInput {
 
 /** The most tokens a response can read: what the context window leaves beside the answer. Null where not known. */
 export const inputWindow = (row: PriceRow): Tokens | null =>
-  row.contextIn === null ? null : tokens(row.contextIn - (row.maxOut ?? 0))
+  row.inputLimit ?? (row.contextIn === null ? null : tokens(row.contextIn - (row.maxOut ?? 0)))
 
 const total = (count: TokenCount): number => count.text + count.audio + count.image

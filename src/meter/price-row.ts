@@ -46,6 +46,8 @@ export interface PriceRow {
   /** Context window, and the part of it kept for the answer. */
   readonly contextIn: Tokens | null
   readonly maxOut: Tokens | null
+  /** The most tokens a response may read, where the provider states it; else it is the window less the answer. */
+  readonly inputLimit: Tokens | null
   /** The day on which the provider turns the model off. */
   readonly shutdown: Instant | null
   readonly billing: Billing
@@ -152,6 +154,7 @@ export const RowFile = z.strictObject({
   confidence: CONFIDENCE.default('operator'),
   contextIn: count.optional(),
   maxOut: count.optional(),
+  inputLimit: count.optional(),
   shutdown: day.optional(),
   billing: z
     .strictObject({
@@ -191,6 +194,7 @@ export function toRow(file: RowFile): PriceRow {
     confidence: file.confidence,
     contextIn: file.contextIn === undefined ? null : tokens(file.contextIn),
     maxOut: file.maxOut === undefined ? null : tokens(file.maxOut),
+    inputLimit: file.inputLimit === undefined ? null : tokens(file.inputLimit),
     shutdown: file.shutdown ?? null,
     billing: {
       minimum: seconds(billing.minimumSeconds),

@@ -134,7 +134,7 @@ function readRows(sheet: unknown, file: string, problems: PriceProblem[]): Price
     sameTime.set(when, row.id)
     for (const name of namesOf(row)) {
       const other = models.get(name)
-      if (other !== undefined && other !== row.model) wrong('aliases', `'${name}' is also a name of '${other}'`)
+      if (other !== undefined && other !== row.model) wrong('aliases', `${name} is also a name of the model '${other}'`)
       models.set(name, row.model)
     }
     rows.push(row)

@@ -9,10 +9,16 @@ export type Instant = Quantity<'instant'>
 export type Bytes = Quantity<'bytes'>
 /** A number of model tokens. */
 export type Tokens = Quantity<'tokens'>
+/** Billionths of a US dollar, always whole and within 2^53 (nine million dollars): money is never a float. */
+export type NanoUsd = Quantity<'nano-usd'>
+/** Trillionths of a US dollar, always whole; a bigint because a price times a count may pass 2^53. */
+export type PicoUsd = bigint & { readonly [unit]: 'pico-usd' }
 
 export const ms = (n: number): Ms => n as Ms
 export const seconds = (n: number): Ms => (n * 1_000) as Ms
 export const minutes = (n: number): Ms => (n * 60_000) as Ms
+export const tokens = (n: number): Tokens => n as Tokens
+export const picoUsd = (n: bigint): PicoUsd => n as PicoUsd
 export const instant = (epochMs: number): Instant => epochMs as Instant
 export const bytes = (n: number): Bytes => n as Bytes
 
@@ -30,3 +36,12 @@ export const latest = (a: Instant, b: Instant): Instant => Math.max(a, b) as Ins
 export function wholeMs(n: number): number {
   return Math.max(0, Math.round(n))
 }
+
+/** An amount of money. Throws RangeError for anything that is not a whole number within 2^53, so that no unit is ever lost. */
+export function nanoUsd(n: number): NanoUsd {
+  if (!Number.isSafeInteger(n)) throw new RangeError(`${n} is not a whole number of nano-dollars within 2^53`)
+  return n as NanoUsd
+}
+
+/** The sum of two amounts. Throws RangeError where it would pass 2^53 nano-dollars. */
+export const addNano = (a: NanoUsd, b: NanoUsd): NanoUsd => nanoUsd(a + b)

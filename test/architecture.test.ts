@@ -20,6 +20,7 @@ const folderOf = (file: string) => file.split('/')[1] ?? ''
 /** Arrows point inwards: what each folder of the core may know. */
 const CORE: Record<string, readonly string[]> = {
   session: ['session', 'units.ts'],
+  meter: ['meter', 'units.ts'],
   frames: ['frames', 'config', 'clock.ts', 'units.ts', 'faults.ts'],
   wire: ['wire'],
 }
@@ -37,6 +38,14 @@ describe('the architecture', () => {
     for (const file of files.filter((f) => f.startsWith('src/session/'))) {
       const text = readFileSync(join(root, file), 'utf8')
       expect(importsOf(file).packages, file).toEqual([])
+      expect(text, file).not.toMatch(/setTimeout|setInterval|Date\.now|performance\.now|process\./)
+    }
+  })
+
+  test('M2 the meter knows no socket, store, timer, clock or environment', () => {
+    for (const file of files.filter((f) => f.startsWith('src/meter/'))) {
+      const text = readFileSync(join(root, file), 'utf8')
+      for (const name of importsOf(file).packages) expect(name, file).toBe('zod')
       expect(text, file).not.toMatch(/setTimeout|setInterval|Date\.now|performance\.now|process\./)
     }
   })

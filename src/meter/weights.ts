@@ -1,0 +1,48 @@
+import { type Tokens, tokens } from '../units.ts'
+import { hasTokenPrices, inputRate, outputRate } from './price.ts'
+import type { PriceRow, TokenUnit } from './price-row.ts'
+import { MODALITIES, type Usage } from './usage.ts'
+
+const UNITS = [
+  'textIn',
+  'textCachedIn',
+  'textOut',
+  'audioIn',
+  'audioCachedIn',
+  'audioOut',
+  'imageIn',
+  'imageCachedIn',
+  'imageOut',
+] as const satisfies readonly TokenUnit[]
+
+/**
+ * L3: what a token of each kind counts in the token bucket, in thousandths of an uncached text token read. Whole and
+ * rounded up, at least 1 and at most `HEAVIEST`.
+ */
+export type Weights = Readonly<Record<(typeof UNITS)[number] | 'unsplitIn' | 'unsplitOut', number>>
+
+const PLAIN = 1_000
+const HEAVIEST = 1_000_000
+
+/** Weights in the proportion of the row's prices; where text has no price, or none per token exists, all count alike. */
+export function weightsOf(row: PriceRow): Weights {
+  const base = BigInt(row.prices.textIn?.pico ?? 0)
+  const weigh = (unit: keyof Weights): number => {
+    if (base === 0n || !hasTokenPrices(row)) return PLAIN
+    const { pico } = unit.endsWith('Out') ? outputRate(row, unit) : inputRate(row, unit)
+    const milli = (BigInt(pico) * BigInt(PLAIN) + base - 1n) / base
+    return Math.max(1, Math.min(HEAVIEST, Number(milli)))
+  }
+  const entries = [...UNITS, 'unsplitIn', 'unsplitOut'] as const
+  return Object.fromEntries(entries.map((unit) => [unit, weigh(unit)])) as Weights
+}
+
+/** Weighted tokens of a usage, rounded up once. The heaviest weight times the most tokens we read stays within 2^53. */
+export function weighted(usage: Usage, weights: Weights): Tokens {
+  const { in: read, cached, out } = usage
+  const fresh = MODALITIES.reduce((sum, m) => sum + (read[m] - cached[m]) * weights[`${m}In`], 0)
+  const again = MODALITIES.reduce((sum, m) => sum + cached[m] * weights[`${m}CachedIn`], 0)
+  const wrote = MODALITIES.reduce((sum, m) => sum + out[m] * weights[`${m}Out`], 0)
+  const unsplit = usage.unsplitIn * weights.unsplitIn + usage.unsplitOut * weights.unsplitOut
+  return tokens(Math.ceil((fresh + again + wrote + unsplit) / PLAIN))
+}

@@ -37,6 +37,7 @@ export class SocketPeer implements Peer {
   /** Frames to be written at the end of this turn of the event loop. */
   #batch: Buffer[] = []
   #batchBytes = 0
+  /** More was waiting than the socket's own buffer holds; its end is to be told. */
   #wasFull = false
   #isClosing = false
   /** What the other side's close frame said. */
@@ -187,16 +188,23 @@ export class SocketPeer implements Peer {
     if (this.#batch.length === 0) process.nextTick(flush, this)
     this.#batch.push(frame)
     this.#batchBytes += frame.length
+    if (this.#batchBytes > this.#socket.writableHighWaterMark) this.#wasFull = true
   }
 
-  /** Frames that lie end to end, as those of one read do, are written as one piece. */
   flush(): void {
     const batch = this.#batch
     if (batch.length === 0) return
     this.#batch = []
     this.#batchBytes = 0
     if (this.#socket.destroyed) return
-    if (batch.length === 1) return this.#write(batch[0] as Buffer)
+    if (batch.length === 1) this.#write(batch[0] as Buffer)
+    else this.#writeAll(batch)
+    // The kernel may have taken a large batch at once; the socket then has no 'drain' to tell.
+    if (!this.#socket.writableNeedDrain) this.#drained()
+  }
+
+  /** Frames that lie end to end, as those of one read do, are written as one piece. */
+  #writeAll(batch: readonly Buffer[]): void {
     this.#socket.cork()
     let piece = batch[0] as Buffer
     for (let i = 1; i < batch.length; i++) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Principal } from '../auth/principal.ts'
+import type { Principal, SecretGrant } from '../auth/principal.ts'
 import { type Ceilings, openingUpdate } from '../auth/session-fields.ts'
 import type { Clock } from '../clock.ts'
 import type { Config, PlanConfig } from '../config/config.ts'
@@ -65,10 +65,7 @@ export class Admission {
       maxDuration: plan.session.maxDuration,
       resumeWindow: plan.session.resumeWindow,
       origin: wish.origin,
-      grant:
-        principal.secret === null
-          ? null
-          : { session: principal.secret.session, unlocked: [...principal.secret.unlocked] },
+      grant: principal.secret === null ? null : grantFor(principal.secret, model, kind),
     }
     return { head, plan }
   }
@@ -89,7 +86,7 @@ export class Admission {
       head,
       policy: plan.session,
       ceilings: plan.ceilings,
-      grant: principal.secret,
+      grant: principal.secret === null ? null : { ...principal.secret, ...head.grant },
       speaksParley: wish.speaksParley,
       carriedOver: null,
       greeting: new Greeting(openingUpdate(head.kind, plan.ceilings, principal.secret)),
@@ -182,6 +179,12 @@ function wishedModel(config: Config, principal: Principal, wish: Wish): { model:
     })
   }
   return { model: asked, kind: isTranscription ? 'transcription' : model.kind }
+}
+
+/** What a secret fixes for this session: a model left open at minting is fixed by the one asked for now. */
+function grantFor(secret: SecretGrant, model: string, kind: SessionHead['kind']): NonNullable<SessionHead['grant']> {
+  const session = kind === 'conversation' ? { ...secret.session, model } : secret.session
+  return { session, unlocked: [...secret.unlocked] }
 }
 
 function transcriptionModel(session: Record<string, unknown> | undefined): unknown {

@@ -74,8 +74,8 @@ export class Door {
     socket.on('error', () => socket.destroy())
     const { clock, log } = this.#deps
     const { door } = this.#deps.config()
-    const url = new URL(request.url ?? '/', 'http://door')
-    if (!PATHS.has(url.pathname)) return refuseHttp(socket, 404, 'Not Found')
+    const url = URL.parse(`http://door${request.url ?? '/'}`)
+    if (url === null || !PATHS.has(tidyPath(url.pathname))) return refuseHttp(socket, 404, 'Not Found')
     if (this.#isDraining) return refuseHttp(socket, 503, 'Service Unavailable', 2)
     const address = clientAddress(request, door.trustedProxies)
     const place = this.#addresses.enter(address, door, clock.now())
@@ -205,11 +205,17 @@ export class Door {
 /** How much longer than its window a session of a dead node stays open to its caller: a lease, and the clocks' slack. */
 const LEASE_GRACE_MS = 15_000
 
+/** Base URLs that end in a slash make clients ask for `/v1//realtime`; others end the path with one. */
+function tidyPath(path: string): string {
+  return path.replace(/\/{2,}/g, '/').replace(/\/$/, '')
+}
+
 function wishOf(url: URL, request: IncomingMessage): Wish {
   const offered = String(request.headers['sec-websocket-protocol'] ?? '')
   return {
-    model: url.searchParams.get('model'),
-    intent: url.searchParams.get('intent'),
+    // Clients that leave a parameter empty mean that they have none to give.
+    model: url.searchParams.get('model') || null,
+    intent: url.searchParams.get('intent') || null,
     speaksParley: url.searchParams.get('parley') === '1' || /(^|,)\s*parley\.v1\s*(,|$)/.test(offered),
     origin: request.headers.origin ?? null,
   }

@@ -4,7 +4,9 @@ import { bodyLimit } from 'hono/body-limit'
 import { FAULTS, type Fault, FaultError, publicCode } from '../faults.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import { type ClientSecretDeps, clientSecretRoutes } from './client-secrets.ts'
+import { clientSecretRoutes } from './client-secrets.ts'
+import type { ClientSecretDeps } from './mint.ts'
+import { olderSecretRoutes } from './older-secrets.ts'
 import { type SessionRouteDeps, sessionRoutes } from './sessions.ts'
 
 export interface AppDeps extends ClientSecretDeps, SessionRouteDeps {
@@ -49,6 +51,7 @@ export function createApp(deps: AppDeps): OpenAPIHono {
     return c.body(await deps.metrics.registry.metrics())
   })
   clientSecretRoutes(app, deps)
+  olderSecretRoutes(app, deps)
   sessionRoutes(app, deps)
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Parley', version: '1' } })
   app.notFound(() => {

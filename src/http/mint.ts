@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto'
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { authenticate, credentialsOf } from '../auth/authenticate.ts'
+import type { ClientSecrets } from '../auth/client-secrets.ts'
+import { isAllowedOrigin } from '../auth/origin.ts'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config/config.ts'
+import { FaultError } from '../faults.ts'
+import { type Ms, seconds } from '../units.ts'
+
+export interface ClientSecretDeps {
+  config(): Config
+  clock: Clock
+  secrets: ClientSecrets
+}
+
+/** What a secret shall grant. */
+export interface MintOrder {
+  /** A GA session object; its fields are fixed for whoever comes with the secret. */
+  session: Record<string, unknown> & { type: 'realtime' | 'transcription' }
+  life: Ms
+  uses: number
+  user: string | null
+  unlocked: readonly string[]
+  origins: readonly string[]
+}
+
+/** An order that says nothing but the session: one use, nothing unlocked. */
+export function plainOrder(session: MintOrder['session'], lifeSeconds: number): MintOrder {
+  return { session, life: seconds(lifeSeconds), uses: 1, user: null, unlocked: [], origins: [] }
+}
+
+/**
+ * Mints a secret for whoever shows an API key. `expiresAt` in Unix seconds. Throws what `authenticate` does, and
+ * `forbidden`, `model_not_found` or `store_unavailable`.
+ */
+export async function mint(
+  c: Context,
+  deps: ClientSecretDeps,
+  order: MintOrder,
+): Promise<{ value: string; expiresAt: number; id: string }> {
+  const config = deps.config()
+  const now = deps.clock.now()
+  const credentials = credentialsOf({
+    authorization: c.req.header('authorization'),
+    'api-key': c.req.header('api-key'),
+    origin: c.req.header('origin'),
+  })
+  if (credentials.value?.startsWith('ek_') === true) {
+    throw new FaultError('forbidden', 'A client secret cannot mint another.')
+  }
+  const { tenant, keyId } = await authenticate(config, deps.secrets, credentials, now)
+  const model = order.session.model
+  if (model !== undefined && (typeof model !== 'string' || !config.models.has(model))) {
+    throw new FaultError('model_not_found', 'That model does not exist here.', { param: 'session.model' })
+  }
+  const { session, user, unlocked, origins } = order
+  const grant = { tenant, keyId, user, session, unlocked: [...unlocked], origins: [...origins] }
+  const { value, expiresAt } = await deps.secrets.mint(grant, order.uses, order.life, now).catch((cause: unknown) => {
+    throw new FaultError('store_unavailable', 'Secrets cannot be minted right now.', { cause, retryAfterMs: 2_000 })
+  })
+  return { value, expiresAt: Math.floor(expiresAt / 1_000), id: `sess_${randomUUID().replaceAll('-', '')}` }
+}
+
+/** Refuses a body that would be left unread: its locked fields would silently not be there. */
+export function requireJson(c: Context): void {
+  const type = c.req.header('content-type') ?? ''
+  const isEmpty = (c.req.header('content-length') ?? '0') === '0' && c.req.header('transfer-encoding') === undefined
+  if (isEmpty || /^application\/([a-z.+-]+\+)?json\b/i.test(type)) return
+  throw new FaultError('invalid_request', `Unsupported content type '${type.slice(0, 64)}': send application/json.`)
+}
+
+/** Lets pages of allowed origins call these paths, and nobody else's. */
+export function allowOrigins(app: OpenAPIHono, deps: ClientSecretDeps, paths: readonly string[]): void {
+  for (const path of paths) {
+    app.use(path, async (c, next) => {
+      const origin = c.req.header('origin')
+      if (origin === undefined) return next()
+      c.header('Vary', 'Origin')
+      const { door, tenants } = deps.config()
+      const allowed = [...door.origins, ...[...tenants.values()].flatMap((tenant) => tenant.origins)]
+      if (!isAllowedOrigin(origin, allowed)) return next()
+      c.header('Access-Control-Allow-Origin', origin)
+      c.header('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After')
+      if (c.req.method !== 'OPTIONS') return next()
+      // OpenAI's own client sends a dozen headers about its platform; which ones changes with its version.
+      const headers = c.req.header('access-control-request-headers') ?? 'authorization, content-type'
+      c.header('Access-Control-Allow-Headers', headers)
+      c.header('Access-Control-Allow-Methods', 'POST')
+      c.header('Access-Control-Max-Age', '600')
+      return c.body(null, 204)
+    })
+  }
+}

@@ -80,6 +80,12 @@ export function openingUpdate(
   return Object.keys(update).length > 1 ? update : null
 }
 
+/** The model that a session object asks for; null when it leaves that open. */
+export function grantedModel(session: Loose): string | null {
+  const model = session.type === 'transcription' ? dig(session, 'audio.input.transcription.model') : session.model
+  return typeof model === 'string' ? model : null
+}
+
 function checkLocked(given: Loose, at: string, plan: readonly string[], grant: SecretGrant | null): Verdict | null {
   const bySecret = grant === null ? [] : LOCKED_BY_SECRET.filter((path) => !grant.unlocked.includes(path))
   for (const path of new Set([...plan, ...bySecret])) {

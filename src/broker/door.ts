@@ -13,7 +13,7 @@ import type { Metrics } from '../metrics.ts'
 import type { Nodes } from '../store/nodes.ts'
 import { RELEASED, type SessionRecord, type SessionRecords } from '../store/session-records.ts'
 import { AddressLimits } from './address-limits.ts'
-import type { Admission, Wish } from './admission.ts'
+import type { Admission, TurnedAway, Wish } from './admission.ts'
 import { clientAddress } from './client-address.ts'
 import type { Directory } from './directory.ts'
 import { endFault } from './dismissal.ts'
@@ -68,6 +68,7 @@ export class Door {
   /** No new sessions from now on. */
   close(): void {
     this.#isDraining = true
+    this.#refusals.release()
   }
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -104,7 +105,7 @@ export class Door {
     try {
       const principal = await authenticate(config(), secrets, visit.credentials, clock.now())
       const judged = admission.judge(principal, visit.wish)
-      this.#accept(visit, async (peer) => admission.start(peer, principal, visit.wish, judged))
+      this.#accept(visit, async (peer) => admission.start(peer, principal, visit.wish, judged, this.#slowly(visit)))
     } catch (error) {
       this.#refuse(visit, error)
     }
@@ -156,7 +157,7 @@ export class Door {
     const claimed = await records.claim(sessionId, record.owner, hash, randomHash()).catch(storeIsAway)
     if (!claimed) throw unknownSession()
     metrics.resumed.inc({ found: 'orphaned' })
-    this.#accept(visit, async (peer) => admission.carryOn(peer, record, visit.seen))
+    this.#accept(visit, async (peer) => admission.carryOn(peer, record, visit.seen, this.#slowly(visit)))
   }
 
   /** The key behind a session must still be good when its caller comes back. */
@@ -190,6 +191,11 @@ export class Door {
     this.#upgrades.accept(visit.request, visit.socket, visit.head, (peer) => this.#tell(visit, peer, error))
   }
 
+  #slowly(visit: Visit): TurnedAway {
+    const caller = callerOf(visit)
+    return (peer) => this.#refusals.leaving(peer, caller)
+  }
+
   #tell(visit: Visit, peer: WsPeer, error: unknown): void {
     const { log, metrics, config, clock } = this.#deps
     const fault =
@@ -198,7 +204,7 @@ export class Door {
     if (fault.code === 'invalid_api_key') this.#addresses.failed(visit.address, config().door, clock.now())
     metrics.refused.inc({ code: fault.code })
     log.info({ code: fault.code }, 'connection refused')
-    this.#refusals.refuse(peer, fault, `${visit.address} ${fingerprint(visit.credentials.value)}`)
+    this.#refusals.refuse(peer, fault, callerOf(visit))
   }
 }
 
@@ -239,6 +245,10 @@ function randomHash(): string {
 }
 
 /** Tells callers apart without keeping what they showed. */
+function callerOf({ address, credentials }: Visit): string {
+  return `${address} ${fingerprint(credentials.value)}`
+}
+
 function fingerprint(value: string | null): string {
   return value === null ? '-' : createHash('sha256').update(value).digest('base64url').slice(0, 12)
 }

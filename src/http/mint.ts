@@ -4,6 +4,7 @@ import type { Context } from 'hono'
 import { authenticate, credentialsOf } from '../auth/authenticate.ts'
 import type { ClientSecrets } from '../auth/client-secrets.ts'
 import { isAllowedOrigin } from '../auth/origin.ts'
+import { grantedModel } from '../auth/session-fields.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
@@ -51,9 +52,10 @@ export async function mint(
     throw new FaultError('forbidden', 'A client secret cannot mint another.')
   }
   const { tenant, keyId } = await authenticate(config, deps.secrets, credentials, now)
-  const model = order.session.model
-  if (model !== undefined && (typeof model !== 'string' || !config.models.has(model))) {
-    throw new FaultError('model_not_found', 'That model does not exist here.', { param: 'session.model' })
+  const model = grantedModel(order.session)
+  if (model !== null && !config.models.has(model)) {
+    const param = order.session.type === 'realtime' ? 'session.model' : 'session.audio.input.transcription.model'
+    throw new FaultError('model_not_found', `The model '${model.slice(0, 128)}' does not exist here.`, { param })
   }
   const { session, user, unlocked, origins } = order
   const grant = { tenant, keyId, user, session, unlocked: [...unlocked], origins: [...origins] }

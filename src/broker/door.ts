@@ -105,6 +105,8 @@ export class Door {
     try {
       const principal = await authenticate(config(), secrets, visit.credentials, clock.now())
       const judged = admission.judge(principal, visit.wish)
+      // Last, so that a caller told to come back later can.
+      if (principal.secret !== null && value !== null) await secrets.take(value)
       this.#accept(visit, async (peer) => admission.start(peer, principal, visit.wish, judged, this.#slowly(visit)))
     } catch (error) {
       this.#refuse(visit, error)

@@ -4,6 +4,11 @@ import type { Peer } from '../frames/peer.ts'
 import { type Instant, later, ms, seconds } from '../units.ts'
 import { closeFor, errorEvent, type Leaving } from './dismissal.ts'
 
+/**
+ * Between the upgrade and the reason. Some clients listen for events only a few turns of their loop after their connection
+ * is open, and miss what came in the same packet as the upgrade; one of them then comes back for ever.
+ */
+const TOLD_AFTER = ms(50)
 /** The first refusal is held this long; each further one of the same caller twice as long as the one before. */
 const FIRST_HOLD = ms(250)
 const LONGEST_HOLD = seconds(30)
@@ -29,9 +34,17 @@ export class Refusals {
 
   /** `caller`: what tells one caller from another: its address and credential id. */
   refuse(peer: Peer, fault: FaultError, caller: string): void {
-    // The reason comes at once; only the close, which sets clients off again, has to wait.
-    peer.send(errorEvent(fault))
-    this.#hold(peer, caller, () => closeFor(peer, fault))
+    let isTold = false
+    const tell = () => {
+      if (!isTold) peer.send(errorEvent(fault))
+      isTold = true
+    }
+    // The reason comes soon; only the close, which sets clients off again, has to wait.
+    this.#clock.at(later(this.#clock.now(), TOLD_AFTER), tell)
+    this.#hold(peer, caller, () => {
+      tell()
+      closeFor(peer, fault)
+    })
   }
 
   /** The way out of a session that was over before it had begun: the same, with whatever is said and closed with. */

@@ -68,9 +68,10 @@ export function createApp(deps: AppDeps): OpenAPIHono {
   return app
 }
 
-/** What hono itself throws for a body that is no JSON is the caller's mistake, not ours. */
+/** What hono itself throws for a body that is no JSON, or does not say that it is, is the caller's mistake, not ours. */
 function asFault(error: Error): FaultError {
   const status = (error as { status?: unknown }).status
+  if (status === 415) return new FaultError('invalid_request', 'Send the body as application/json.')
   if (status === 400 || error instanceof SyntaxError)
     return new FaultError('invalid_request', 'The body is not valid JSON.')
   return new FaultError('internal', 'Something went wrong on the server.')

@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { seconds } from '../units.ts'
-import { allowOrigins, type ClientSecretDeps, mint, requireJson } from './mint.ts'
+import { allowOrigins, type ClientSecretDeps, mint } from './mint.ts'
 
 /** OpenAI's request, and an object of Parley's own beside it. */
 const Request = z
@@ -51,7 +51,6 @@ export function clientSecretRoutes(app: OpenAPIHono, deps: ClientSecretDeps): vo
       },
     })
     app.openapi(route, async (c) => {
-      requireJson(c)
       const body = Request.parse(c.req.header('content-type') === undefined ? {} : c.req.valid('json'))
       const { expires_after, session, parley } = body
       const secret = await mint(c, deps, { ...parley, session, life: seconds(expires_after.seconds) })

@@ -65,14 +65,6 @@ export async function mint(
   return { value, expiresAt: Math.floor(expiresAt / 1_000), id: `sess_${randomUUID().replaceAll('-', '')}` }
 }
 
-/** Refuses a body that would be left unread: its locked fields would silently not be there. */
-export function requireJson(c: Context): void {
-  const type = c.req.header('content-type') ?? ''
-  const isEmpty = (c.req.header('content-length') ?? '0') === '0' && c.req.header('transfer-encoding') === undefined
-  if (isEmpty || /^application\/([a-z.+-]+\+)?json\b/i.test(type)) return
-  throw new FaultError('invalid_request', `Unsupported content type '${type.slice(0, 64)}': send application/json.`)
-}
-
 /** Lets pages of allowed origins call these paths, and nobody else's. */
 export function allowOrigins(app: OpenAPIHono, deps: ClientSecretDeps, paths: readonly string[]): void {
   for (const path of paths) {

@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { fromBeta } from './beta-session.ts'
-import { allowOrigins, type ClientSecretDeps, mint, plainOrder, requireJson } from './mint.ts'
+import { allowOrigins, type ClientSecretDeps, mint, plainOrder } from './mint.ts'
 
 const life = z.looseObject({ seconds: z.int().min(10).max(7_200).optional() }).optional()
 
@@ -47,7 +47,6 @@ export function olderSecretRoutes(app: OpenAPIHono, deps: ClientSecretDeps): voi
       },
     })
     app.openapi(route, async (c) => {
-      requireJson(c)
       const body = Request.parse(c.req.header('content-type') === undefined ? {} : c.req.valid('json'))
       const { client_secret: wanted, ...session } = body
       const lifeSeconds = (wanted?.expires_after ?? wanted?.expires_at)?.seconds ?? DEFAULT_SECONDS

@@ -126,14 +126,6 @@ describe('dialects of the live door', () => {
     expect((await caller.ask('hello')).response).toMatchObject({ status: 'completed' })
   })
 
-  test('W4 the reason of a refusal comes after the upgrade, not in the same packet', async () => {
-    using caller = new Caller(parley.door(), 'nonsense')
-    await caller.opened()
-    const opened = performance.now()
-    await caller.next('error')
-    expect(performance.now() - opened).toBeGreaterThan(25)
-  })
-
   test('S7 callers held back by their refusal do not hold up the end of the node', async () => {
     const brief = await Parley.start()
     const callers = Array.from({ length: 8 }, () => new Caller(brief.door('model=gpt-9'), demo.key))

@@ -35,7 +35,7 @@ export function credentialsOf(headers: Headers): Credentials {
 
 /**
  * Who is calling. Throws `invalid_api_key`, `secret_expired`, `origin_not_allowed`, `tenant_suspended` or
- * `store_unavailable`. A client secret is used up by this.
+ * `store_unavailable`. A client secret is only looked at: whoever lets its caller in takes one use of it.
  */
 export async function authenticate(
   config: Config,
@@ -65,7 +65,7 @@ async function authenticateSecret(
   origin: string | null,
   now: Instant,
 ): Promise<Principal> {
-  const secret = await secrets.take(value, now)
+  const secret = await secrets.read(value, now)
   const tenant = config.tenants.get(secret.tenant)
   const isKeyGone = tenant?.keys.every((key) => key.id !== secret.keyId) ?? true
   if (tenant === undefined || isKeyGone)

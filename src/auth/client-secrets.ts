@@ -23,16 +23,16 @@ const REMEMBERED_MS = 60_000
 const FORM = /^ek_[A-Za-z0-9_-]{43}$/
 
 /**
- * Takes one use of a secret. KEYS[1] the secret; returns what it grants, or nil once its uses are gone. A script because
- * two connections may show the same secret at once, and only as many may win as it has uses.
+ * Takes one use of a secret. KEYS[1] the secret; returns 1, or 0 once its uses are gone. A script because two connections
+ * may show the same secret at once, and only as many may win as it has uses.
  */
 const TAKE = `
 local uses = tonumber(redis.call('HGET', KEYS[1], 'uses') or '0')
-if uses < 1 then return false end
+if uses < 1 then return 0 end
 redis.call('HINCRBY', KEYS[1], 'uses', -1)
-return redis.call('HGET', KEYS[1], 'grant')`
+return 1`
 
-type WithTake = Redis & { takeSecret(key: string): Promise<string | null> }
+type WithTake = Redis & { takeSecret(key: string): Promise<number> }
 
 /** Short-lived credentials for browsers: opaque, stored only as a hash, single use unless minted otherwise. */
 export class ClientSecrets {
@@ -61,23 +61,34 @@ export class ClientSecrets {
   }
 
   /**
-   * One use of a secret. `secret_expired` when its time is over, `invalid_api_key` when it was never minted or is used up,
-   * `store_unavailable` when nobody can tell.
+   * What a secret grants; nothing is used up by looking. `secret_expired` when its time is over, `invalid_api_key` when it
+   * was never minted or is used up, `store_unavailable` when nobody can tell.
    */
-  async take(value: string, now: Instant): Promise<StoredSecret> {
+  async read(value: string, now: Instant): Promise<StoredSecret> {
     if (!FORM.test(value)) throw new FaultError('invalid_api_key', 'Incorrect client secret provided.')
-    const key = keys.clientSecret(hash(value))
-    const raw = await this.#redis.takeSecret(key).catch((cause: unknown) => {
-      throw new FaultError('store_unavailable', 'Client secrets cannot be checked right now.', {
-        cause,
-        retryAfterMs: 2_000,
-      })
-    })
-    if (raw === null) throw new FaultError('invalid_api_key', 'The client secret is unknown or has been used.')
-    const secret = StoredSecret.parse(JSON.parse(raw))
+    const [grant, uses] = await this.#redis.hmget(keys.clientSecret(hash(value)), 'grant', 'uses').catch(storeIsAway)
+    if (typeof grant !== 'string' || Number(uses) < 1) throw usedUp()
+    const secret = StoredSecret.parse(JSON.parse(grant))
     if (secret.expiresAt <= now) throw new FaultError('secret_expired', 'The client secret has expired.')
     return secret
   }
+
+  /** One use of a secret, for a caller that will be let in. Rejects as `read` does. */
+  async take(value: string): Promise<void> {
+    const taken = await this.#redis.takeSecret(keys.clientSecret(hash(value))).catch(storeIsAway)
+    if (taken !== 1) throw usedUp()
+  }
+}
+
+function usedUp(): FaultError {
+  return new FaultError('invalid_api_key', 'The client secret is unknown or has been used.')
+}
+
+function storeIsAway(cause: unknown): never {
+  throw new FaultError('store_unavailable', 'Client secrets cannot be checked right now.', {
+    cause,
+    retryAfterMs: 2_000,
+  })
 }
 
 function hash(value: string): string {

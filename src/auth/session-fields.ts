@@ -32,6 +32,20 @@ export const LOCKED_BY_SECRET: readonly string[] = [
   'tracing',
 ]
 
+/**
+ * What a session is where nobody said otherwise (reference: realtime protocol, session object). Some clients send these in
+ * their first update whatever they were told; the instructions are left out, because some models have a text of their own.
+ */
+const UNSAID: Readonly<Record<string, unknown>> = {
+  tools: [],
+  tool_choice: 'auto',
+  prompt: null,
+  max_output_tokens: 'inf',
+  'audio.input.format': { type: 'audio/pcm', rate: 24_000 },
+  'audio.output.format': { type: 'audio/pcm', rate: 24_000 },
+  tracing: null,
+}
+
 /** Judges the `session` of a `session.update`. Sending a locked field with its present value is no change, and fine. */
 export function checkSessionUpdate(session: unknown, ceilings: Ceilings, grant: SecretGrant | null): Verdict {
   if (!isObject(session)) return FINE
@@ -66,12 +80,19 @@ export function openingUpdate(
   return Object.keys(update).length > 1 ? update : null
 }
 
+/** The model that a session object asks for; null when it leaves that open. */
+export function grantedModel(session: Loose): string | null {
+  const model = session.type === 'transcription' ? dig(session, 'audio.input.transcription.model') : session.model
+  return typeof model === 'string' ? model : null
+}
+
 function checkLocked(given: Loose, at: string, plan: readonly string[], grant: SecretGrant | null): Verdict | null {
   const bySecret = grant === null ? [] : LOCKED_BY_SECRET.filter((path) => !grant.unlocked.includes(path))
   for (const path of new Set([...plan, ...bySecret])) {
     const value = dig(given, path)
     if (value === undefined) continue
-    if (isDeepStrictEqual(value, dig(grant?.session ?? {}, path))) continue
+    const present = dig(grant?.session ?? {}, path)
+    if (isDeepStrictEqual(value, present === undefined ? UNSAID[path] : present)) continue
     return { ok: false, param: `${at}.${path}`, message: `'${at}.${path}' is locked and cannot be changed.` }
   }
   return null

@@ -1,15 +1,18 @@
 import { randomUUID } from 'node:crypto'
-import type { Principal } from '../auth/principal.ts'
-import { type Ceilings, openingUpdate } from '../auth/session-fields.ts'
+import type { Principal, SecretGrant } from '../auth/principal.ts'
+import { type Ceilings, grantedModel, openingUpdate } from '../auth/session-fields.ts'
 import type { Clock } from '../clock.ts'
 import type { Config, PlanConfig } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
 import type { Peer } from '../frames/peer.ts'
 import type { Log } from '../log.ts'
+import type { EndReason } from '../session/end-reason.ts'
 import type { SessionHead, SessionRecord, SessionRecords } from '../store/session-records.ts'
+import { between, seconds } from '../units.ts'
 import type { Upstreams } from '../upstream/upstreams.ts'
 import type { VoiceDetection } from '../voice/detector.ts'
 import type { Directory } from './directory.ts'
+import type { Leaving } from './dismissal.ts'
 import { Greeting } from './greeting.ts'
 import { Journal, type JournalItem } from './journal.ts'
 import { LiveSession, type LiveSessionOptions } from './live-session.ts'
@@ -31,6 +34,13 @@ export interface AdmissionDeps {
   upstreams: Upstreams
   voices: VoiceDetection
 }
+
+/** How a caller is let go whose session was over before it had begun: slowly, so that it does not storm the door. */
+export type TurnedAway = (peer: Peer) => Leaving
+
+/** A session that a provider ends within this time of its start was never one. */
+const AT_ONCE = seconds(5)
+const UPSTREAM_FAULTS: ReadonlySet<EndReason> = new Set(['upstream_unavailable', 'upstream_lost', 'upstream_ended'])
 
 /** Decides who gets a session, and starts it. */
 export class Admission {
@@ -65,10 +75,7 @@ export class Admission {
       maxDuration: plan.session.maxDuration,
       resumeWindow: plan.session.resumeWindow,
       origin: wish.origin,
-      grant:
-        principal.secret === null
-          ? null
-          : { session: principal.secret.session, unlocked: [...principal.secret.unlocked] },
+      grant: principal.secret === null ? null : grantFor(principal.secret, model, kind),
     }
     return { head, plan }
   }
@@ -79,25 +86,30 @@ export class Admission {
     principal: Principal,
     wish: Wish,
     judged: { head: SessionHead; plan: PlanConfig },
+    turnedAway: TurnedAway,
   ): Promise<void> {
     const { head, plan } = judged
     const { records, clock } = this.#deps
     await records.create(head, null, clock.now()).catch((cause: unknown) => {
       throw new FaultError('store_unavailable', 'Sessions cannot be started right now.', { cause, retryAfterMs: 2_000 })
     })
-    this.#run(peer, {
-      head,
-      policy: plan.session,
-      ceilings: plan.ceilings,
-      grant: principal.secret,
-      speaksParley: wish.speaksParley,
-      carriedOver: null,
-      greeting: new Greeting(openingUpdate(head.kind, plan.ceilings, principal.secret)),
-    })
+    this.#run(
+      peer,
+      {
+        head,
+        policy: plan.session,
+        ceilings: plan.ceilings,
+        grant: principal.secret === null ? null : { ...principal.secret, ...head.grant },
+        speaksParley: wish.speaksParley,
+        carriedOver: null,
+        greeting: new Greeting(openingUpdate(head.kind, plan.ceilings, principal.secret)),
+      },
+      turnedAway,
+    )
   }
 
   /** Goes on with a session whose node is gone and that this node has just claimed, at a new provider connection. */
-  carryOn(peer: Peer, record: SessionRecord, seen: number): void {
+  carryOn(peer: Peer, record: SessionRecord, seen: number, turnedAway: TurnedAway): void {
     const { head, tail } = record
     const plan = this.#deps.config().plans.get(head.plan)
     if (plan === undefined || tail === null)
@@ -107,18 +119,22 @@ export class Admission {
       head.grant === null ? null : { user: head.user, origins: [], expiresAt: head.admitted as never, ...head.grant }
     const { id: _id, object: _object, expires_at: _expires, model: _model, ...session } = tail.session ?? {}
     const items = Journal.from(tail.items as unknown as JournalItem[]).replay()
-    this.#run(peer, {
-      head,
-      policy: plan.session,
-      ceilings,
-      grant,
-      speaksParley: true,
-      carriedOver: { tail, seen },
-      greeting: new Greeting(withoutNulls(session), items),
-    })
+    this.#run(
+      peer,
+      {
+        head,
+        policy: plan.session,
+        ceilings,
+        grant,
+        speaksParley: true,
+        carriedOver: { tail, seen },
+        greeting: new Greeting(withoutNulls(session), items),
+      },
+      turnedAway,
+    )
   }
 
-  #run(peer: Peer, options: LiveSessionOptions): void {
+  #run(peer: Peer, options: LiveSessionOptions, turnedAway: TurnedAway): void {
     const { directory, records, clock, log, upstreams, voices } = this.#deps
     const config = this.#deps.config()
     const { head } = options
@@ -129,6 +145,10 @@ export class Admission {
       door: config.door,
       voices,
       mayPark: () => directory.mayPark,
+      parting: (s, caller, reason) => {
+        const isOverAtOnce = between(s.startedAt, clock.now()) < AT_ONCE && UPSTREAM_FAULTS.has(reason)
+        return isOverAtOnce ? turnedAway(caller) : caller
+      },
       phaseChanged: (s, from, to) => directory.phaseChanged(s, from, to),
       ended: (s, reason) => {
         hangUp.abort()
@@ -163,16 +183,16 @@ function wishedModel(config: Config, principal: Principal, wish: Wish): { model:
       param: 'intent',
     })
   }
-  const fixed = granted?.model ?? transcriptionModel(granted)
-  const asked = typeof fixed === 'string' ? fixed : wish.model
-  if (typeof fixed === 'string' && wish.model !== null && wish.model !== fixed) {
+  const fixed = granted === undefined ? null : grantedModel(granted)
+  const asked = fixed ?? wish.model
+  if (fixed !== null && wish.model !== null && wish.model !== fixed) {
     throw new FaultError('invalid_request', `This client secret is for the model '${fixed}'.`, { param: 'model' })
   }
   if (asked === null && isTranscription) {
     const first = [...config.models].find(([, model]) => model.kind === 'transcription')
     if (first !== undefined) return { model: first[0], kind: 'transcription' }
   }
-  if (asked === null || asked === '') {
+  if (asked === null) {
     throw new FaultError('missing_model', 'You must provide a model parameter.', { param: 'model' })
   }
   const model = config.models.get(asked)
@@ -184,10 +204,10 @@ function wishedModel(config: Config, principal: Principal, wish: Wish): { model:
   return { model: asked, kind: isTranscription ? 'transcription' : model.kind }
 }
 
-function transcriptionModel(session: Record<string, unknown> | undefined): unknown {
-  if (session?.type !== 'transcription') return undefined
-  const audio = session.audio as { input?: { transcription?: { model?: unknown } } } | undefined
-  return audio?.input?.transcription?.model
+/** What a secret fixes for this session: a model left open at minting is fixed by the one asked for now. */
+function grantFor(secret: SecretGrant, model: string, kind: SessionHead['kind']): NonNullable<SessionHead['grant']> {
+  const session = kind === 'conversation' ? { ...secret.session, model } : secret.session
+  return { session, unlocked: [...secret.unlocked] }
 }
 
 /** A session object as the provider tells it holds nulls for what was never set; those are not sent back. */

@@ -20,14 +20,17 @@ export function errorEvent(fault: FaultError, eventId: string | null = null, cod
 /** Longest reason a close frame can carry, bytes (RFC 6455, 5.5.1). */
 const LONGEST_REASON = 123
 
+/** What it takes to part with a caller. */
+export type Leaving = Pick<Peer, 'send' | 'close' | 'terminate'>
+
 /** Says what is wrong, then closes. */
-export function closeWith(peer: Peer, fault: FaultError): void {
+export function closeWith(peer: Leaving, fault: FaultError): void {
   peer.send(errorEvent(fault))
   closeFor(peer, fault)
 }
 
 /** Closes with the fault's code and OpenAI's form of reason, `type.code`. */
-export function closeFor(peer: Peer, fault: FaultError): void {
+export function closeFor(peer: Leaving, fault: FaultError): void {
   const { type, close } = FAULTS[fault.code] as Fault
   peer.close(close, `${type}.${publicCode(fault.code)}`.slice(0, LONGEST_REASON))
 }
@@ -43,7 +46,8 @@ export interface Farewell {
 }
 
 /** Tells a caller the end of its session and closes its connection. */
-export function dismiss(peer: Peer, reason: EndReason, { policy, isResumable, fault, closure }: Farewell): void {
+export function dismiss(peer: Leaving, reason: EndReason, farewell: Farewell): void {
+  const { policy, isResumable, fault, closure } = farewell
   if (reason === 'reader_too_slow') return peer.terminate()
   // The provider has already said why, in its own event.
   if (reason === 'upstream_ended' && closure !== null) return peer.close(closure.code, closure.reason)

@@ -14,7 +14,7 @@ import type { Metrics } from '../metrics.ts'
 import type { Nodes } from '../store/nodes.ts'
 import { RELEASED, type SessionRecord, type SessionRecords } from '../store/session-records.ts'
 import { AddressLimits } from './address-limits.ts'
-import type { Admission, Wish } from './admission.ts'
+import type { Admission, TurnedAway, Wish } from './admission.ts'
 import { clientAddress } from './client-address.ts'
 import type { Directory } from './directory.ts'
 import { endFault } from './dismissal.ts'
@@ -67,14 +67,15 @@ export class Door {
   /** No new sessions from now on. */
   close(): void {
     this.#isDraining = true
+    this.#refusals.release()
   }
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy())
     const { clock, log } = this.#deps
     const { door } = this.#deps.config()
-    const url = new URL(request.url ?? '/', 'http://door')
-    if (!PATHS.has(url.pathname)) return refuseHttp(socket, 404, 'Not Found')
+    const url = URL.parse(`http://door${request.url ?? '/'}`)
+    if (url === null || !PATHS.has(tidyPath(url.pathname))) return refuseHttp(socket, 404, 'Not Found')
     if (this.#isDraining) return refuseHttp(socket, 503, 'Service Unavailable', 2)
     const address = clientAddress(request, door.trustedProxies)
     const place = this.#addresses.enter(address, door, clock.now())
@@ -103,7 +104,9 @@ export class Door {
     try {
       const principal = await authenticate(config(), secrets, visit.credentials, clock.now())
       const judged = admission.judge(principal, visit.wish)
-      this.#accept(visit, async (peer) => admission.start(peer, principal, visit.wish, judged))
+      // Last, so that a caller told to come back later can.
+      if (principal.secret !== null && value !== null) await secrets.take(value)
+      this.#accept(visit, async (peer) => admission.start(peer, principal, visit.wish, judged, this.#slowly(visit)))
     } catch (error) {
       this.#refuse(visit, error)
     }
@@ -155,7 +158,7 @@ export class Door {
     const claimed = await records.claim(sessionId, record.owner, hash, randomHash()).catch(storeIsAway)
     if (!claimed) throw unknownSession()
     metrics.resumed.inc({ found: 'orphaned' })
-    this.#accept(visit, async (peer) => admission.carryOn(peer, record, visit.seen))
+    this.#accept(visit, async (peer) => admission.carryOn(peer, record, visit.seen, this.#slowly(visit)))
   }
 
   /** The key behind a session must still be good when its caller comes back. */
@@ -193,6 +196,11 @@ export class Door {
     if (peer !== null) this.#tell(visit, peer, error)
   }
 
+  #slowly(visit: Visit): TurnedAway {
+    const caller = callerOf(visit)
+    return (peer) => this.#refusals.leaving(peer, caller)
+  }
+
   #tell(visit: Visit, peer: Peer, error: unknown): void {
     const { log, metrics, config, clock } = this.#deps
     const fault =
@@ -201,18 +209,24 @@ export class Door {
     if (fault.code === 'invalid_api_key') this.#addresses.failed(visit.address, config().door, clock.now())
     metrics.refused.inc({ code: fault.code })
     log.info({ code: fault.code }, 'connection refused')
-    this.#refusals.refuse(peer, fault, `${visit.address} ${fingerprint(visit.credentials.value)}`)
+    this.#refusals.refuse(peer, fault, callerOf(visit))
   }
 }
 
 /** How much longer than its window a session of a dead node stays open to its caller: a lease, and the clocks' slack. */
 const LEASE_GRACE_MS = 15_000
 
+/** Base URLs that end in a slash make clients ask for `/v1//realtime`; others end the path with one. */
+function tidyPath(path: string): string {
+  return path.replace(/\/{2,}/g, '/').replace(/\/$/, '')
+}
+
 function wishOf(url: URL, request: IncomingMessage): Wish {
   const offered = String(request.headers['sec-websocket-protocol'] ?? '')
   return {
-    model: url.searchParams.get('model'),
-    intent: url.searchParams.get('intent'),
+    // Clients that leave a parameter empty mean that they have none to give.
+    model: url.searchParams.get('model') || null,
+    intent: url.searchParams.get('intent') || null,
     speaksParley: url.searchParams.get('parley') === '1' || /(^|,)\s*parley\.v1\s*(,|$)/.test(offered),
     origin: request.headers.origin ?? null,
   }
@@ -236,6 +250,10 @@ function randomHash(): string {
 }
 
 /** Tells callers apart without keeping what they showed. */
+function callerOf({ address, credentials }: Visit): string {
+  return `${address} ${fingerprint(credentials.value)}`
+}
+
 function fingerprint(value: string | null): string {
   return value === null ? '-' : createHash('sha256').update(value).digest('base64url').slice(0, 12)
 }

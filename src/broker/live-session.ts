@@ -17,7 +17,7 @@ import type { VoiceDetection } from '../voice/detector.ts'
 import { Alarm } from './alarm.ts'
 import { CallerIntake } from './caller-intake.ts'
 import { CallerLine } from './caller-line.ts'
-import { dismiss } from './dismissal.ts'
+import { dismiss, type Leaving } from './dismissal.ts'
 import { Ear } from './ear.ts'
 import { dressSession } from './effective-session.ts'
 import { EventRing } from './event-ring.ts'
@@ -54,6 +54,8 @@ export interface LiveSessionDeps {
   /** May one more caller be parked on this node? */
   mayPark(): boolean
   phaseChanged(session: LiveSession, from: SessionState['phase'], to: SessionState['phase']): void
+  /** How this caller is let go. */
+  parting(session: LiveSession, peer: Peer, reason: EndReason): Leaving
   /** Told once, last. */
   ended(session: LiveSession, reason: EndReason): void
   /** Makes a fresh resume token good everywhere before it is handed out. Never rejects. */
@@ -261,12 +263,9 @@ export class LiveSession {
     this.#outbox.attach(null)
     const peer = this.#caller.release()
     if (peer === null) return
-    dismiss(peer, reason, {
-      policy: this.policy,
-      isResumable: this.isResumable,
-      fault: this.#fault,
-      closure: this.#upstream.closure,
-    })
+    const { policy, isResumable } = this
+    const closure = this.#upstream.closure
+    dismiss(this.#deps.parting(this, peer, reason), reason, { policy, isResumable, fault: this.#fault, closure })
   }
 
   // ---- the provider's side ----

@@ -2,8 +2,13 @@ import type { Clock } from '../clock.ts'
 import type { FaultError } from '../faults.ts'
 import type { Peer } from '../frames/peer.ts'
 import { type Instant, later, ms, seconds } from '../units.ts'
-import { closeFor, closeWith, errorEvent } from './dismissal.ts'
+import { closeFor, errorEvent, type Leaving } from './dismissal.ts'
 
+/**
+ * Between the upgrade and the reason. Some clients listen for events only a few turns of their loop after their connection
+ * is open, and miss what came in the same packet as the upgrade; one of them then comes back for ever.
+ */
+const TOLD_AFTER = ms(50)
 /** The first refusal is held this long; each further one of the same caller twice as long as the one before. */
 const FIRST_HOLD = ms(250)
 const LONGEST_HOLD = seconds(30)
@@ -20,7 +25,8 @@ const MOST_CALLERS = 10_000
 export class Refusals {
   readonly #clock: Clock
   readonly #callers = new Map<string, { count: number; last: Instant }>()
-  #held = 0
+  readonly #held = new Set<() => void>()
+  #isOver = false
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -28,31 +34,54 @@ export class Refusals {
 
   /** `caller`: what tells one caller from another: its address and credential id. */
   refuse(peer: Peer, fault: FaultError, caller: string): void {
-    const hold = this.#holdFor(caller)
-    if (this.#held >= MOST_HELD) return closeWith(peer, fault)
-    this.#held++
-    let isOver = false
-    const over = () => {
-      if (isOver) return false
-      isOver = true
-      this.#held--
-      return true
+    let isTold = false
+    const tell = () => {
+      if (!isTold) peer.send(errorEvent(fault))
+      isTold = true
     }
-    const timer = this.#clock.at(later(this.#clock.now(), hold), () => {
-      if (over()) closeFor(peer, fault)
+    // The reason comes soon; only the close, which sets clients off again, has to wait.
+    this.#clock.at(later(this.#clock.now(), TOLD_AFTER), tell)
+    this.#hold(peer, caller, () => {
+      tell()
+      closeFor(peer, fault)
     })
+  }
+
+  /** The way out of a session that was over before it had begun: the same, with whatever is said and closed with. */
+  leaving(peer: Peer, caller: string): Leaving {
+    return {
+      send: (message) => peer.send(message),
+      close: (code, reason) => this.#hold(peer, caller, () => peer.close(code, reason)),
+      terminate: () => peer.terminate(),
+    }
+  }
+
+  /** Lets everybody go who is still held, and holds nobody from now on. */
+  release(): void {
+    this.#isOver = true
+    for (const close of this.#held) close()
+  }
+
+  #hold(peer: Peer, caller: string, close: () => void): void {
+    const hold = this.#holdFor(caller)
+    if (this.#isOver || this.#held.size >= MOST_HELD) return close()
+    const letGo = () => {
+      forget()
+      close()
+    }
+    const timer = this.#clock.at(later(this.#clock.now(), hold), letGo)
+    const forget = () => {
+      timer[Symbol.dispose]()
+      this.#held.delete(letGo)
+    }
+    this.#held.add(letGo)
     peer.listen({
       message: () => undefined,
       binary: () => undefined,
       drained: () => undefined,
       alive: () => undefined,
-      closed: () => {
-        timer[Symbol.dispose]()
-        over()
-      },
+      closed: forget,
     })
-    // The reason comes at once; only the close, which sets clients off again, has to wait.
-    peer.send(errorEvent(fault))
   }
 
   #holdFor(caller: string): ReturnType<typeof ms> {

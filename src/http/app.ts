@@ -4,7 +4,9 @@ import { bodyLimit } from 'hono/body-limit'
 import { FAULTS, type Fault, FaultError, publicCode } from '../faults.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import { type ClientSecretDeps, clientSecretRoutes } from './client-secrets.ts'
+import { clientSecretRoutes } from './client-secrets.ts'
+import type { ClientSecretDeps } from './mint.ts'
+import { olderSecretRoutes } from './older-secrets.ts'
 import { type SessionRouteDeps, sessionRoutes } from './sessions.ts'
 
 export interface AppDeps extends ClientSecretDeps, SessionRouteDeps {
@@ -49,6 +51,7 @@ export function createApp(deps: AppDeps): OpenAPIHono {
     return c.body(await deps.metrics.registry.metrics())
   })
   clientSecretRoutes(app, deps)
+  olderSecretRoutes(app, deps)
   sessionRoutes(app, deps)
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Parley', version: '1' } })
   app.notFound(() => {
@@ -65,9 +68,10 @@ export function createApp(deps: AppDeps): OpenAPIHono {
   return app
 }
 
-/** What hono itself throws for a body that is no JSON is the caller's mistake, not ours. */
+/** What hono itself throws for a body that is no JSON, or does not say that it is, is the caller's mistake, not ours. */
 function asFault(error: Error): FaultError {
   const status = (error as { status?: unknown }).status
+  if (status === 415) return new FaultError('invalid_request', 'Send the body as application/json.')
   if (status === 400 || error instanceof SyntaxError)
     return new FaultError('invalid_request', 'The body is not valid JSON.')
   return new FaultError('internal', 'Something went wrong on the server.')

@@ -1,18 +1,6 @@
-import { randomUUID } from 'node:crypto'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { authenticate, credentialsOf } from '../auth/authenticate.ts'
-import type { ClientSecrets } from '../auth/client-secrets.ts'
-import { isAllowedOrigin } from '../auth/origin.ts'
-import type { Clock } from '../clock.ts'
-import type { Config } from '../config/config.ts'
-import { FaultError } from '../faults.ts'
 import { seconds } from '../units.ts'
-
-export interface ClientSecretDeps {
-  config(): Config
-  clock: Clock
-  secrets: ClientSecrets
-}
+import { allowOrigins, type ClientSecretDeps, mint } from './mint.ts'
 
 /** OpenAI's request, and an object of Parley's own beside it. */
 const Request = z
@@ -47,57 +35,32 @@ const Answer = z
   })
   .openapi('ClientSecret')
 
-const route = createRoute({
-  method: 'post',
-  path: '/v1/realtime/client_secrets',
-  summary: 'Mint a short-lived secret for a browser',
-  request: { body: { content: { 'application/json': { schema: Request } }, required: false } },
-  responses: { 200: { description: 'The secret; shown once', content: { 'application/json': { schema: Answer } } } },
-})
+/** OpenAI's path, and Azure's for the same. */
+const PATHS = ['/v1/realtime/client_secrets', '/openai/v1/realtime/client_secrets'] as const
 
 export function clientSecretRoutes(app: OpenAPIHono, deps: ClientSecretDeps): void {
-  app.use('/v1/realtime/client_secrets', async (c, next) => {
-    const origin = c.req.header('origin') ?? null
-    const { door, tenants } = deps.config()
-    const allowed = [...door.origins, ...[...tenants.values()].flatMap((tenant) => tenant.origins)]
-    if (origin !== null && isAllowedOrigin(origin, allowed)) {
-      c.header('Access-Control-Allow-Origin', origin)
-      c.header('Vary', 'Origin')
-      if (c.req.method === 'OPTIONS') {
-        c.header('Access-Control-Allow-Headers', 'authorization, content-type')
-        c.header('Access-Control-Allow-Methods', 'POST')
-        return c.body(null, 204)
-      }
-    }
-    return next()
-  })
-  app.openapi(route, async (c) => {
-    const config = deps.config()
-    const now = deps.clock.now()
-    const credentials = credentialsOf({
-      authorization: c.req.header('authorization'),
-      'api-key': c.req.header('api-key'),
-      origin: c.req.header('origin'),
+  allowOrigins(app, deps, PATHS)
+  for (const path of PATHS) {
+    const route = createRoute({
+      method: 'post',
+      path,
+      summary: 'Mint a short-lived secret for a browser',
+      request: { body: { content: { 'application/json': { schema: Request } }, required: false } },
+      responses: {
+        200: { description: 'The secret; shown once', content: { 'application/json': { schema: Answer } } },
+      },
     })
-    if (credentials.value?.startsWith('ek_') === true) {
-      throw new FaultError('forbidden', 'A client secret cannot mint another.')
-    }
-    const principal = await authenticate(config, deps.secrets, credentials, now)
-    const body = Request.parse(c.req.header('content-type') === undefined ? {} : c.req.valid('json'))
-    const { expires_after, session, parley } = body
-    const model = session.model
-    if (model !== undefined && (typeof model !== 'string' || !config.models.has(model))) {
-      throw new FaultError('model_not_found', 'That model does not exist here.', { param: 'session.model' })
-    }
-    const { tenant, keyId } = principal
-    const grant = { tenant, keyId, user: parley.user, session, unlocked: parley.unlocked, origins: parley.origins }
-    const { value, expiresAt } = await deps.secrets
-      .mint(grant, parley.uses, seconds(expires_after.seconds), now)
-      .catch((cause: unknown) => {
-        throw new FaultError('store_unavailable', 'Secrets cannot be minted right now.', { cause, retryAfterMs: 2_000 })
-      })
-    const object = session.type === 'transcription' ? 'realtime.transcription_session' : 'realtime.session'
-    const id = `sess_${randomUUID().replaceAll('-', '')}`
-    return c.json({ value, expires_at: Math.floor(expiresAt / 1_000), session: { ...session, id, object } }, 200)
-  })
+    app.openapi(route, async (c) => {
+      const body = Request.parse(c.req.header('content-type') === undefined ? {} : c.req.valid('json'))
+      const { expires_after, session, parley } = body
+      const secret = await mint(c, deps, { ...parley, session, life: seconds(expires_after.seconds) })
+      const object = session.type === 'transcription' ? 'realtime.transcription_session' : 'realtime.session'
+      const answer = {
+        value: secret.value,
+        expires_at: secret.expiresAt,
+        session: { ...session, id: secret.id, object },
+      }
+      return c.json(answer, 200)
+    })
+  }
 }

@@ -47,6 +47,17 @@ describe('what a caller may change of its session', () => {
     expect(checkSessionUpdate({ instructions: 'Sell cars.' }, open, grant({}, ['instructions'])).ok).toBe(true)
   })
 
+  test('W3 what a session is anyway is no change of a field that a secret left alone', () => {
+    const bare = grant({ model: 'gpt-realtime' })
+    const format = { type: 'audio/pcm', rate: 24_000 }
+    const sent = { model: 'gpt-realtime', tools: [], tool_choice: 'auto', tracing: null, audio: { input: { format } } }
+    expect(checkSessionUpdate(sent, open, bare).ok).toBe(true)
+    expect(checkSessionUpdate({ tracing: 'auto' }, open, bare)).toMatchObject({ ok: false, param: 'session.tracing' })
+    // Nor may a secret's own value be put back to the usual one.
+    expect(checkSessionUpdate({ tools: [] }, open, grant({ tools: [{ name: 'x' }] })).ok).toBe(false)
+    expect(checkSessionUpdate({ max_output_tokens: 'inf' }, tight, bare).ok).toBe(false)
+  })
+
   test('W6 the provider is told of secret and ceiling before the caller is let in', () => {
     expect(openingUpdate('conversation', open, null)).toBeNull()
     expect(

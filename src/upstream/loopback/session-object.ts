@@ -125,8 +125,15 @@ export function initialSession(
   }
 }
 
-/** Fields given replace fields held, object by object; a turn detection of another type replaces it whole. */
+/**
+ * Fields given replace fields held, object by object; a turn detection of another type replaces it whole. The model of the
+ * session itself stays what it was at its start; that of its transcription may change.
+ */
 export function mergeSession(held: Loose, given: Loose): Loose {
+  return { ...merge(held, given), model: held.model }
+}
+
+function merge(held: Loose, given: Loose): Loose {
   const out: Loose = { ...held }
   for (const [key, value] of Object.entries(given)) {
     const before = out[key]
@@ -134,8 +141,7 @@ export function mergeSession(held: Loose, given: Loose): Loose {
     if (key === 'turn_detection' && isObject(value)) {
       const base = isObject(before) && before.type === value.type ? before : DETECTION_DEFAULTS[String(value.type)]
       out[key] = { ...base, ...value }
-    } else if (key === 'model') out[key] = before
-    else out[key] = deep ? mergeSession(before, value) : value
+    } else out[key] = deep ? merge(before, value) : value
   }
   return out
 }

@@ -57,7 +57,8 @@ export const removed = (talk: Conversation, item: TokenCount): Conversation => (
  * Not for out-of-band responses, which leave no trace.
  */
 export function answered(talk: Conversation, before: Conversation, usage: Usage): Conversation {
-  const read = { ...usage.in, text: tokens(usage.in.text + usage.unsplitIn) }
+  // What the provider did not split counts as audio, the dearest: the estimate is rather too high than too low.
+  const read = { ...usage.in, audio: tokens(usage.in.audio + usage.unsplitIn) }
   const wrote = { ...usage.out, audio: tokens(usage.out.audio + usage.unsplitOut) }
   return {
     history: addTokens(read, wrote),

@@ -62,6 +62,11 @@ describe('what the next response reads', () => {
     expect(after).toMatchObject({ history: count({ text: 55 }), fresh: count({ text: 7 }) })
   })
 
+  test('M1 tokens whose modality was not said are part of the history too', () => {
+    const usage = { ...used({ audio: 10 }, { audio: 5 }), unsplitIn: tokens(7), unsplitOut: tokens(3) }
+    expect(answered(EMPTY, EMPTY, usage).history).toEqual(count({ audio: 25 }))
+  })
+
   test('M1 an item taken out makes the next input smaller and its cache cold', () => {
     const talk = answered(EMPTY, EMPTY, used({ text: 50, audio: 30 }, { audio: 20 }))
     expect(nextInput(talk, row).cacheable).toEqual(count({ text: 50, audio: 50 }))
@@ -150,6 +155,14 @@ describe('what the next response costs', () => {
       }),
       { numRuns: 1_000 },
     )
+  })
+
+  test('L5 above the long-context threshold less output fits, because it is dearer there', () => {
+    const price = rowOf('gpt-5.5')
+    const long = added(EMPTY, count({ text: 300_000 }))
+    const { least } = nextResponse(long, price, expectNone)
+    expect(outputThatFits(long, price, 'none', nanoUsd(least.cost.nano + 10 * 45_000))).toBe(10)
+    expect(outputThatFits(long, price, 'none', least.cost.nano)).toBe(0)
   })
 
   test('M1 an estimate reads at most the window, and least is never above most', () => {

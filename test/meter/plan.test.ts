@@ -101,6 +101,16 @@ describe('a planned session', () => {
     expect(planSession(minute, grok)).toMatchObject({ resent: 0, resentNano: 0, truncatedFrom: null })
   })
 
+  test('M5 a session billed in whole seconds is rounded once, not with every turn', () => {
+    const planned = planSession(plan({ turns: 10, user: ms(1_100), assistant: ms(0) }), rowOf('gpt-live-1'))
+    expect(planned.nano).toBe(9_166_667) // 11 s at $0.05 a minute
+  })
+
+  test('M5 a first turn finds nothing in the cache, even one that does not fit the window', () => {
+    const planned = planSession(plan({ turns: 1, instructions: tokens(40_000), cached: true }), rowOf('gpt-realtime'))
+    expect(planned.turns[0]?.usage.cached).toEqual(count({}))
+  })
+
   test('M5 a provider that bills the context once makes the cost grow with the turns, not with their square', () => {
     const nova = rowOf('amazon.nova-2-sonic-v1:0', 'aws', 'us')
     const once = planSession(plan({ turns: 10, instructions: tokens(100) }), nova)

@@ -135,6 +135,8 @@ describe('prices of a usage in the other unit', () => {
       nano: 4_500_000,
       estimated: true,
     })
+    const both = { ...used({ audio: 600 }), audioMs: ms(30_000) }
+    expect(cost(both, rowOf('gpt-transcribe'))).toMatchObject({ nano: 2_250_000, estimated: false })
     const unsplit = { ...NOTHING, unsplitIn: tokens(600) }
     expect(cost(unsplit, rowOf('gpt-transcribe')).nano).toBe(4_500_000)
   })

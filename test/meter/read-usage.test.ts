@@ -86,6 +86,14 @@ describe('usage of a response', () => {
     expect(usage).toMatchObject({ out: count({ text: 70, audio: 30 }), unsplitOut: 0, estimated: false })
   })
 
+  test('M1 no more tokens are kept as cached without their split than were read', () => {
+    const details = { text_tokens: 10, audio_tokens: 5, cached_tokens: 99, cached_tokens_details: { text_tokens: 4 } }
+    expect(readResponseUsage({ input_token_details: details })).toMatchObject({
+      cached: count({ text: 4 }),
+      cachedUnsplit: 11,
+    })
+  })
+
   test('M1 more cached than read is cut to what was read', () => {
     const usage = readResponseUsage({
       input_token_details: {

@@ -1,3 +1,4 @@
+import { NOTHING_HELD, plus } from '../limits/gate.ts'
 import type { Holding } from '../limits/limits.ts'
 import {
   added,
@@ -51,8 +52,10 @@ interface Run {
  */
 export class SessionMeter {
   readonly row: PriceRow
-  readonly #transcriber: PriceRow | null
+  /** What input transcription is billed by; null where none is asked for. */
+  transcriber: PriceRow | null = null
   readonly #weights: Weights
+  readonly #transcribesOnly: boolean
   #talk: Conversation = EMPTY
   /** Bytes of instructions and tools, which every response reads. */
   #baseBytes = 0
@@ -61,10 +64,9 @@ export class SessionMeter {
   #speechSince: 'silence' | 'speech' | null = null
   readonly #runs = new Map<string, Run>()
 
-  /** `transcriber`: what input transcription is billed by; null where none is asked for or it is not known yet. */
-  constructor(row: PriceRow, transcriber: PriceRow | null) {
+  constructor(row: PriceRow, transcribesOnly: boolean) {
     this.row = row
-    this.#transcriber = transcriber
+    this.#transcribesOnly = transcribesOnly
     this.#weights = weightsOf(row)
   }
 
@@ -113,6 +115,11 @@ export class SessionMeter {
     this.#talk = added(this.#talk, count)
   }
 
+  /** Audio that waits in the provider's input buffer. */
+  get buffered(): Ms {
+    return this.#talk.buffered
+  }
+
   /** An item of anybody's is in the conversation. */
   itemAppeared(): void {
     this.#talk = added(this.#talk, { ...NO_TOKENS, text: ITEM_OVERHEAD })
@@ -154,6 +161,16 @@ export class SessionMeter {
     return soFar(run.before, this.row, run.before.warm ? 'all' : 'none', said).usage
   }
 
+  /** What a response that has just begun uses if it writes as much as it may: for when nothing more is heard of it. */
+  usageAtMost(id: string): Usage {
+    const { usage } = nextResponse(
+      this.#runs.get(id)?.before ?? this.#talk,
+      this.row,
+      this.#expect(this.#maxOutput),
+    ).most
+    return { ...usage, estimated: true }
+  }
+
   /** The most that a response may cost, and the most with an answer of `smallest` tokens. */
   need(wish: ResponseWish, smallest: Tokens): { most: Holding; least: Holding } {
     const limit = lowest(wish.maxOutput, this.#maxOutput)
@@ -164,16 +181,18 @@ export class SessionMeter {
   next(): Holding {
     const ahead = ms(Math.max(0, SPEECH_AHEAD - this.#talk.buffered))
     const transcription = this.transcription(ms(this.#talk.buffered + ahead))
+    if (this.#transcribesOnly) return transcription
     const response = this.#priced(
       nextResponse(appended(this.#talk, ahead), this.row, this.#expect(this.#maxOutput)).most,
     )
-    return { money: (response.money + transcription.money) as NanoUsd, tokens: response.tokens }
+    return plus(response, transcription)
   }
 
   /** The most that writing down so much speech may cost. */
   transcription(length: Ms): Holding {
-    if (this.#transcriber === null) return { money: 0 as NanoUsd, tokens: tokens(0) }
-    const audio = heardTokens(length, this.#transcriber)
+    const row = this.transcriber
+    if (row === null) return NOTHING_HELD
+    const audio = heardTokens(length, row)
     // A written word is shorter than the sound of it: no more tokens come out than went in.
     const usage: Usage = {
       ...NOTHING,
@@ -181,7 +200,7 @@ export class SessionMeter {
       in: { ...NO_TOKENS, audio },
       out: { ...NO_TOKENS, text: audio },
     }
-    return { money: cost(usage, this.#transcriber).nano, tokens: tokens(0) }
+    return { money: cost(usage, row).nano, tokens: weighted(usage, weightsOf(row)) }
   }
 
   /** The longest answer that `held` pays for; null where that is as long as it may be anyway. */

@@ -20,7 +20,7 @@ export interface GateState {
   /** Responses asked for and not started, oldest first. */
   readonly waiting: readonly Waiting[]
   /** Responses let through whose start has not been seen yet, oldest first. */
-  readonly admitted: readonly Holding[]
+  readonly admitted: readonly Admitted[]
   /** A reservation that has not been answered. */
   readonly asking: Asking | null
   /** When to ask again after a refusal; and again for a standing lease. */
@@ -41,6 +41,11 @@ export interface Waiting {
   /** What it may cost at the most, and with the smallest answer that is of any use. */
   readonly most: Holding
   readonly least: Holding
+}
+
+interface Admitted {
+  readonly held: Holding
+  readonly since: Instant
 }
 
 interface Open {
@@ -77,6 +82,8 @@ export type GateEvent =
   | { type: 'store_away' }
   /** The provider has started something: a response, or the transcription of a turn. `cost`: the most it may cost. */
   | { type: 'opened'; id: string; cost: Holding; isResponse: boolean }
+  /** The provider has refused to start what was let through last but not seen to start. */
+  | { type: 'not_started' }
   /** It is over, and was booked at `spent`. */
   | { type: 'closed'; id: string; spent: Holding }
   | { type: 'tick' }
@@ -106,6 +113,8 @@ export interface GateStep {
 const PLENTY = 4
 /** The mode changes back at most this often. */
 const SETTLED_AFTER = ms(5_000)
+/** A response that was let through starts within this time, or not at all. */
+const STARTED_WITHIN = ms(10_000)
 /** Without a better hint, a refused reservation is tried again after this. */
 const RETRY = ms(500)
 /** A standing lease is renewed before input that is on its way can outgrow it: when less than this share is to spare. */
@@ -161,6 +170,8 @@ export function gate(state: GateState, event: GateEvent, policy: GatePolicy, now
       )
     case 'opened':
       return opened(state, event, policy, now)
+    case 'not_started':
+      return goOn({ ...state, admitted: state.admitted.slice(1) }, [], policy, now)
     case 'closed': {
       const open = new Map(state.open)
       open.delete(event.id)
@@ -192,7 +203,7 @@ function opened(
   const { id, isResponse } = event
   const [mine, ...admitted] = isResponse ? state.admitted : []
   if (mine !== undefined) {
-    const open = new Map(state.open).set(id, { cost: mine, isResponse })
+    const open = new Map(state.open).set(id, { cost: mine.held, isResponse })
     return goOn({ ...state, admitted, open }, [], policy, now)
   }
   const open = new Map(state.open).set(id, { cost: event.cost, isResponse })
@@ -268,12 +279,18 @@ const inputFlows = (policy: GatePolicy): GateEffect[] => (policy.transcribesOnly
 
 /** Asked after every event: lets through what is covered, asks the store for what is not. */
 function goOn(from: GateState, before: readonly GateEffect[], policy: GatePolicy, now: Instant): GateStep {
-  let state = from
+  // A start that was lost on its way is not waited for without end.
+  let state = { ...from, admitted: from.admitted.filter((a) => now < later(a.since, STARTED_WITHIN)) }
   const effects: GateEffect[] = [...before]
   for (let first = state.waiting[0]; first !== undefined; first = state.waiting[0]) {
     if (!covers(minus(state.lease, committed(state)), first.most)) break
     effects.push({ type: 'start', key: first.key, held: first.most })
-    state = { ...state, waiting: state.waiting.slice(1), admitted: [...state.admitted, first.most], refusals: 0 }
+    state = {
+      ...state,
+      waiting: state.waiting.slice(1),
+      admitted: [...state.admitted, { held: first.most, since: now }],
+      refusals: 0,
+    }
   }
   if (state.awaySince !== null && state.waiting.length > 0 && now >= later(state.awaySince, policy.grace)) {
     return end(state, 'store_unavailable', effects)
@@ -316,7 +333,7 @@ function whatToAsk(
 
 /** What is spoken for: everything under way, and what was let through and has not been seen to start. */
 function committed(state: GateState): Holding {
-  return plus(sum([...state.open.values()].map((o) => o.cost)), sum(state.admitted))
+  return plus(sum([...state.open.values()].map((o) => o.cost)), sum(state.admitted.map((a) => a.held)))
 }
 
 function isPlenty({ room, next, lease }: GateState): boolean {

@@ -2,8 +2,8 @@ import type { Instant, NanoUsd, Tokens } from '../units.ts'
 import type { Saving } from './savings.ts'
 import type { Usage } from './usage.ts'
 
-/** What was bought. */
-export type RecordKind = 'response' | 'transcription' | 'stage'
+/** What was bought; `session` records what the end of one has saved. */
+export type RecordKind = 'response' | 'transcription' | 'stage' | 'session'
 
 /**
  * M3: one thing bought, booked once. A record is never changed: when the truth about an estimated one arrives, a second

@@ -22,6 +22,12 @@ export type EndReason =
   | 'reader_too_slow'
   /** The caller broke the protocol beyond what an `error` event can answer. */
   | 'protocol_misuse'
+  /** Not even the smallest answer can be paid for any more. */
+  | 'budget_spent'
+  /** The caller went on asking for responses that were refused for their rate. */
+  | 'rate_limited'
+  /** The shared truth about money could not be asked for longer than the lease lasted. */
+  | 'store_unavailable'
   /** This node is shutting down; a caller with a resume token goes on elsewhere. */
   | 'going_away'
   /** The node that held the session died; written by the node that notices. */

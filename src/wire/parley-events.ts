@@ -22,6 +22,9 @@ export const endReasons = [
   'credential_revoked',
   'reader_too_slow',
   'protocol_misuse',
+  'budget_spent',
+  'rate_limited',
+  'store_unavailable',
   'going_away',
   'node_lost',
   'internal',
@@ -74,6 +77,45 @@ export const ParleySessionEnded = z.object({
   usage: z.object({ input_tokens: z.int().min(0), output_tokens: z.int().min(0), responses: z.int().min(0) }),
 })
 
+/** Money in nano-dollars: billionths of a US dollar, whole. */
+const nano = z.int().min(0)
+
+/** Something was bought and booked. Live cost, in the provider's own count. */
+export const ParleyUsage = z.object({
+  type: z.literal('parley.usage'),
+  kind: z.enum(['response', 'transcription', 'stage', 'session']),
+  /** The response's or the item's own id. */
+  id: z.string(),
+  input_tokens: z.int().min(0),
+  cached_tokens: z.int().min(0),
+  output_tokens: z.int().min(0),
+  cost_nano_usd: nano,
+  /** All of the session so far. */
+  session_cost_nano_usd: nano,
+  /** The provider did not say everything; the difference is booked when it does. */
+  estimated: z.boolean(),
+})
+
+/** A response is held back, or was refused, because a limit is reached. */
+export const ParleyThrottled = z.object({
+  type: z.literal('parley.throttled'),
+  action: z.enum(['delayed', 'refused']),
+  account: z.enum(['session', 'user', 'tenant', 'installation']),
+  limit: z.enum(['sessions', 'starts', 'tokens', 'budget', 'day', 'month']),
+  /** How long until asking again can help; null where waiting does not. */
+  wait_ms: wholeMs.nullable(),
+})
+
+/** A budget is near its end: `percent` of it is spent. */
+export const ParleyBudgetWarning = z.object({
+  type: z.literal('parley.budget_warning'),
+  account: z.enum(['session', 'user', 'tenant', 'installation']),
+  limit: z.enum(['budget', 'day', 'month']),
+  percent: z.int().min(0),
+  spent_nano_usd: nano,
+  cap_nano_usd: nano,
+})
+
 export const ParleyPong = z.object({ type: z.literal('parley.pong') })
 
 export const ParleyServerEvent = z.discriminatedUnion('type', [
@@ -84,6 +126,9 @@ export const ParleyServerEvent = z.discriminatedUnion('type', [
   ParleyGap,
   ParleyRestored,
   ParleySessionEnded,
+  ParleyUsage,
+  ParleyThrottled,
+  ParleyBudgetWarning,
   ParleyPong,
 ])
 export type ParleyServerEvent = z.infer<typeof ParleyServerEvent>

@@ -1,0 +1,143 @@
+import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock } from '../clock.ts'
+import type { LimitStore, Running, Settled, Settlement } from '../limits/limit-store.ts'
+import type { Log } from '../log.ts'
+import { later, ms } from '../units.ts'
+
+/** How long to wait before what could not be settled is tried again: first, and at most. */
+const FIRST_RETRY_MS = 200
+const LONGEST_RETRY_MS = 3_000
+/** Settlements tried at once after an outage. */
+const AT_ONCE = 50
+const FILE = /^unsettled-([A-Za-z0-9-]{1,64})\.jsonl$/
+
+/**
+ * Sees to it that what was bought is settled, once, whatever happens (M3). Each settlement is written to a file of this
+ * node before it is tried; while the store is away it waits, and after a crash the next process finds it there. Settling
+ * twice counts once, so trying again is always safe.
+ */
+export class Bookkeeper implements AsyncDisposable {
+  readonly #store: LimitStore
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #path: string
+  readonly #file: number
+  readonly #open = new Map<Settlement, (settled: Settled | null) => void>()
+  /** How many settlements each session still waits for. */
+  readonly #owing = new Map<string, number>()
+  /** Sessions whose last settlement somebody waits for. */
+  readonly #leaving = new Map<string, PromiseWithResolvers<void>>()
+  #retryIn = FIRST_RETRY_MS
+  #retry: Disposable | null = null
+
+  constructor(nodeId: string, dataDir: string, store: LimitStore, clock: Clock, log: Log) {
+    this.#store = store
+    this.#clock = clock
+    this.#log = log
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    this.#path = join(dataDir, `unsettled-${nodeId}.jsonl`)
+    this.#file = openSync(this.#path, 'a', 0o600)
+  }
+
+  /** How many settlements the store has not taken yet. */
+  get unsettled(): number {
+    return this.#open.size
+  }
+
+  /** Books one thing that was bought. `done` is told what the store answered once it has, however late. */
+  book(settlement: Settlement, done: (settled: Settled | null) => void = () => undefined): void {
+    writeSync(this.#file, `${JSON.stringify(settlement)}\n`)
+    this.#open.set(settlement, done)
+    const { session } = settlement.record
+    this.#owing.set(session, (this.#owing.get(session) ?? 0) + 1)
+    void this.#try(settlement)
+  }
+
+  /** Notes a response that has begun. Only a crash of this node will ever need it, so a failure is not repeated. */
+  async running(running: Running): Promise<void> {
+    await this.#store.running(running).catch(() => this.#log.warn({ sessionId: running.session }, 'response not noted'))
+  }
+
+  /** Resolves once nothing of the session is left to settle. */
+  async settled(session: string): Promise<void> {
+    if (!this.#owing.has(session)) return
+    const waiting = this.#leaving.get(session) ?? Promise.withResolvers<void>()
+    this.#leaving.set(session, waiting)
+    await waiting.promise
+  }
+
+  /**
+   * Settles what processes that died have left in the data folder; `isAlive` tells whether a node still runs and looks
+   * after its own. Returns how many settlements were found.
+   */
+  async recover(dataDir: string, isAlive: (nodeId: string) => Promise<boolean>): Promise<number> {
+    let found = 0
+    for (const name of readdirSync(dataDir)) {
+      const nodeId = FILE.exec(name)?.[1]
+      const path = join(dataDir, name)
+      if (nodeId === undefined || path === this.#path || (await isAlive(nodeId))) continue
+      for (const line of readFileSync(path, 'utf8').split('\n')) {
+        const settlement = parse(line)
+        if (settlement === null) continue
+        // The dead node's lease is reaped by itself: what it held is no concern of the record any more.
+        this.book({ ...settlement, keep: null })
+        found++
+      }
+      rmSync(path)
+    }
+    return found
+  }
+
+  /** Waits a last time; what the store still does not take stays in the file for the next process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#retry?.[Symbol.dispose]()
+    await Promise.all([...this.#open.keys()].map((settlement) => this.#try(settlement)))
+    this.#retry?.[Symbol.dispose]()
+    closeSync(this.#file)
+    if (this.#open.size === 0) rmSync(this.#path, { force: true })
+  }
+
+  async #try(settlement: Settlement): Promise<void> {
+    const done = this.#open.get(settlement)
+    if (done === undefined) return
+    const settled = await this.#store.settle(settlement).catch(() => null)
+    if (settled === null) return this.#tryLater()
+    if (!this.#open.delete(settlement)) return
+    this.#retryIn = FIRST_RETRY_MS
+    if (this.#open.size === 0) ftruncateSync(this.#file)
+    done(settled)
+    const { session } = settlement.record
+    const left = (this.#owing.get(session) ?? 1) - 1
+    if (left > 0) return void this.#owing.set(session, left)
+    this.#owing.delete(session)
+    this.#leaving.get(session)?.resolve()
+    this.#leaving.delete(session)
+  }
+
+  #tryLater(): void {
+    if (this.#retry !== null) return
+    this.#log.warn({ unsettled: this.#open.size }, 'settlements wait for the store')
+    this.#retry = this.#clock.at(later(this.#clock.now(), ms(this.#retryIn)), () => {
+      this.#retry = null
+      this.#retryIn = Math.min(LONGEST_RETRY_MS, this.#retryIn * 2)
+      void this.#tryAgain()
+    })
+  }
+
+  /** Oldest first, some at a time; goes on at once while the store takes them. */
+  async #tryAgain(): Promise<void> {
+    while (this.#open.size > 0 && this.#retry === null) {
+      await Promise.all([...this.#open.keys()].slice(0, AT_ONCE).map((settlement) => this.#try(settlement)))
+    }
+  }
+}
+
+/** A line that was cut off by the crash says nothing that was ever acted upon. */
+function parse(line: string): Settlement | null {
+  try {
+    return line === '' ? null : (JSON.parse(line) as Settlement)
+  } catch {
+    return null
+  }
+}

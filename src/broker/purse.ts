@@ -1,0 +1,269 @@
+import type { Clock } from '../clock.ts'
+import { FaultError } from '../faults.ts'
+import type { Message } from '../frames/peer.ts'
+import type { GateEffect, GatePolicy } from '../limits/gate.ts'
+import type { LimitStore } from '../limits/limit-store.ts'
+import type { BudgetLevel, Refusal } from '../limits/limits.ts'
+import { ms, seconds, type Tokens, wholeMs } from '../units.ts'
+import type { ParleyServerEvent } from '../wire/parley-events.ts'
+import { GateRunner } from './gate-runner.ts'
+import { child, count, type Loose, text } from './provider-events.ts'
+import type { SessionBooks } from './session-books.ts'
+import { type ResponseWish, USUAL } from './session-meter.ts'
+import type { TurnControl } from './turn-control.ts'
+
+/** How a plan throttles. */
+export interface PursePolicy extends GatePolicy {
+  /** The smallest answer that is of any use. */
+  readonly smallestResponse: Tokens
+  /** Shares of a budget at which the caller is warned, percent, lowest first. */
+  readonly budgetWarnings: readonly number[]
+}
+
+/** What the purse asks of the session it belongs to. */
+export interface PursePort {
+  /** An event of the broker's own, to the provider. */
+  command(event: Loose): void
+  /** A caller's event on its way to the provider. */
+  forward(message: Message): void
+  /** An `error` about a caller's event, to the caller. */
+  refuse(fault: FaultError, eventId: string | null): void
+  tell(event: ParleyServerEvent): void
+  /** Stops reading the caller, or goes on. */
+  holdInput(isHeld: boolean): void
+  /** Nothing comes of a response that was expected. */
+  responseRefused(): void
+  end(reason: Extract<GateEffect, { type: 'end' }>['reason']): void
+  /** A budget has passed one of its marks, for whoever else wants to know. */
+  budgetPassed(level: BudgetLevel): void
+}
+
+/** A response that waits for the gate. */
+type Held = { wish: ResponseWish } & (
+  | { by: 'caller'; event: Loose; message: Message }
+  /** The provider would have started it after a spoken turn. */
+  | { by: 'turn' }
+  /** The broker's own: a nudge, a goodbye. */
+  | { by: 'broker'; response: Loose }
+)
+
+/** The response to a spoken turn; there is never more than one of them. */
+const TURN = 'turn'
+/** So much more speech than was reserved for is looked at again. */
+const LOOK_AGAIN_MS = seconds(5)
+
+/** A session's money and rate: everything that makes the provider speak goes through here. */
+export class Purse implements Disposable {
+  readonly #books: SessionBooks
+  readonly #turns: TurnControl
+  readonly #policy: PursePolicy
+  readonly #port: PursePort
+  readonly #gate: GateRunner
+  readonly #held = new Map<string, Held>()
+  #asked = 0
+  /** Speech that was buffered when the need was last looked at. */
+  #lookedAt = ms(0)
+  #marksPassed = 0
+
+  constructor(
+    books: SessionBooks,
+    turns: TurnControl,
+    policy: PursePolicy,
+    deps: { store: LimitStore; clock: Clock },
+    port: PursePort,
+  ) {
+    this.#books = books
+    this.#turns = turns
+    this.#policy = policy
+    this.#port = port
+    const { session, accounts } = books.options
+    this.#gate = new GateRunner(session, accounts, policy, deps, {
+      perform: (effect) => this.#perform(effect),
+      levelIs: (level) => this.levelIs(level),
+    })
+  }
+
+  /** Before the caller is let in: resolves once it is known who starts responses. */
+  async open(): Promise<void> {
+    this.look()
+    await this.#gate.answered
+  }
+
+  [Symbol.dispose](): void {
+    this.#held.clear()
+    this.#gate[Symbol.dispose]()
+  }
+
+  // ---- what the caller does ----
+
+  /** A caller's `response.create`: passes it on now, later, smaller, or not at all. */
+  asked(event: Loose, message: Message): void {
+    this.#ask(`asked ${++this.#asked}`, { by: 'caller', event, message, wish: wishOf(event, message) })
+  }
+
+  /** The broker's own wish for a response. */
+  ask(response: Loose): void {
+    this.#ask(`own ${++this.#asked}`, { by: 'broker', response, wish: wishOf({ response }, null) })
+  }
+
+  /** The caller cancels, or speaks over what it has not been answered yet. */
+  withdraw(which: 'all' | 'turn'): void {
+    for (const [key] of this.#held) {
+      if (which === 'turn' && key !== TURN) continue
+      this.#held.delete(key)
+      this.#gate.dispatch({ type: 'withdrawn', key })
+      this.#port.responseRefused()
+    }
+  }
+
+  /** Audio is on its way; most of it changes nothing. */
+  audioCame(): void {
+    const { buffered } = this.#books.meter
+    if (buffered - this.#lookedAt > LOOK_AGAIN_MS) this.look()
+  }
+
+  /** What the next response may cost has changed. */
+  look(): void {
+    this.#lookedAt = this.#books.meter.buffered
+    this.#gate.dispatch({ type: 'need_changed', next: this.#books.meter.next() })
+  }
+
+  // ---- what the provider does ----
+
+  /** A turn was committed that the caller expects an answer to. */
+  turnTaken(): void {
+    this.withdraw('turn')
+    this.#ask(TURN, { by: 'turn', wish: USUAL })
+  }
+
+  responseStarted(id: string): void {
+    const { most } = this.#books.meter.need(USUAL, this.#policy.smallestResponse)
+    this.#gate.dispatch({ type: 'opened', id, cost: most, isResponse: true })
+  }
+
+  notStarted(): void {
+    this.#gate.dispatch({ type: 'not_started' })
+  }
+
+  transcriptionOwed(itemId: string, length: number): void {
+    const cost = this.#books.meter.transcription(ms(length))
+    this.#gate.dispatch({ type: 'opened', id: `t ${itemId}`, cost, isResponse: false })
+  }
+
+  /** Something is over. `spent`: what it was booked at; nothing where it was booked before, or cost nothing. */
+  closed(id: string, spent: { money: number; tokens: number } | null): void {
+    const none = { money: 0, tokens: 0 }
+    this.#gate.dispatch({ type: 'closed', id, spent: (spent ?? none) as never })
+    this.look()
+  }
+
+  levelIs(level: BudgetLevel | null): void {
+    if (level === null || level.cap <= 0) return
+    const percent = Math.floor((level.spent / level.cap) * 100)
+    const marks = this.#policy.budgetWarnings
+    const passed = marks.filter((mark) => percent >= mark).length
+    if (passed <= this.#marksPassed) return
+    this.#marksPassed = passed
+    const { account, limit, spent, cap } = level
+    this.#port.tell({
+      type: 'parley.budget_warning',
+      account,
+      limit,
+      percent: marks[passed - 1] ?? percent,
+      spent_nano_usd: spent,
+      cap_nano_usd: cap,
+    })
+    this.#port.budgetPassed(level)
+  }
+
+  // ---- the gate ----
+
+  #ask(key: string, held: Held): void {
+    this.#held.set(key, held)
+    const { most, least } = this.#books.meter.need(held.wish, this.#policy.smallestResponse)
+    this.#gate.dispatch({ type: 'asked', response: { key, most, least } })
+  }
+
+  #perform(effect: Exclude<GateEffect, { type: 'reserve' }>): void {
+    switch (effect.type) {
+      case 'take_over':
+        return this.#command(this.#turns.take())
+      case 'give_back':
+        return this.#command(this.#turns.giveBack())
+      case 'start': {
+        const held = this.#held.get(effect.key)
+        this.#held.delete(effect.key)
+        if (held !== undefined) this.#start(held, this.#books.meter.clamp(held.wish, effect.held))
+        return
+      }
+      case 'delay':
+        return this.#throttled('delayed', effect.refusal, effect.wait)
+      case 'refuse': {
+        const held = this.#held.get(effect.key)
+        this.#held.delete(effect.key)
+        return this.#refuse(held, effect.refusal)
+      }
+      case 'cancel':
+        return this.#port.command({ type: 'response.cancel', response_id: effect.id })
+      case 'hold_input':
+        return this.#port.holdInput(true)
+      case 'take_input':
+        return this.#port.holdInput(false)
+      case 'end':
+        return this.#port.end(effect.reason)
+    }
+  }
+
+  #command(event: Loose | null): void {
+    if (event !== null) this.#port.command(event)
+  }
+
+  /** `clamp`: the longest answer there is room for; null where that is as long as it may be anyway. */
+  #start(held: Held, clamp: Tokens | null): void {
+    if (held.by === 'caller') {
+      if (clamp === null) return this.#port.forward(held.message)
+      const response = { ...(child(held.event, 'response') ?? {}), max_output_tokens: clamp }
+      return this.#port.forward({ text: Buffer.from(JSON.stringify({ ...held.event, response })), frame: null })
+    }
+    const given = held.by === 'broker' ? held.response : {}
+    const response = clamp === null ? given : { ...given, max_output_tokens: clamp }
+    this.#port.command(
+      Object.keys(response).length === 0 ? { type: 'response.create' } : { type: 'response.create', response },
+    )
+  }
+
+  #refuse(held: Held | undefined, refusal: Refusal): void {
+    this.#throttled('refused', refusal, refusal.wait)
+    this.#port.responseRefused()
+    if (held === undefined || held.by === 'broker') return
+    const isMoney = refusal.limit !== 'tokens'
+    const again = refusal.wait === null ? '' : ` Please try again in ${(refusal.wait / 1_000).toFixed(1)}s.`
+    const fault = isMoney
+      ? new FaultError('budget_spent', `The budget of this ${refusal.account} is used up.`)
+      : new FaultError('rate_limited', `Rate limit reached for tokens per minute (${refusal.account}).${again}`)
+    this.#port.refuse(fault, held.by === 'caller' ? text(held.event, 'event_id') : null)
+  }
+
+  #throttled(action: 'delayed' | 'refused', { account, limit }: Refusal, wait: number | null): void {
+    const wait_ms = wait === null ? null : wholeMs(wait)
+    this.#port.tell({ type: 'parley.throttled', action, account, limit, wait_ms })
+  }
+}
+
+function wishOf(event: Loose, message: Message | null): ResponseWish {
+  const response = child(event, 'response')
+  if (response === null) return USUAL
+  const asked = response.max_output_tokens
+  const own = { instructions: response.instructions, input: response.input, tools: response.tools }
+  const extraBytes = message?.text.length ?? Buffer.byteLength(JSON.stringify(own))
+  return {
+    maxOutput: typeof asked === 'number' ? (count(response, 'max_output_tokens') as Tokens) : null,
+    extraBytes,
+    isApart: response.conversation === 'none' && isSelfContained(response.input),
+  }
+}
+
+/** Reads nothing of the conversation: a reference to an item may be to any of them. */
+function isSelfContained(input: unknown): boolean {
+  return Array.isArray(input) && input.every((item) => text(item, 'type') !== 'item_reference')
+}

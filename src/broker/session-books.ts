@@ -1,0 +1,177 @@
+import type { Clock } from '../clock.ts'
+import type { Settled } from '../limits/limit-store.ts'
+import type { Account, Holding } from '../limits/limits.ts'
+import { cost } from '../meter/price.ts'
+import type { PriceRow } from '../meter/price-row.ts'
+import { readResponseUsage, readTranscriptionUsage } from '../meter/read-usage.ts'
+import type { LedgerRecord } from '../meter/record.ts'
+import { cachedInput, idleCut, type Saving } from '../meter/savings.ts'
+import { NOTHING, type Usage } from '../meter/usage.ts'
+import { weighted, weightsOf } from '../meter/weights.ts'
+import { type Ms, type NanoUsd, nanoUsd, tokens } from '../units.ts'
+import type { Bookkeeper } from './bookkeeper.ts'
+import { child, type Loose, text } from './provider-events.ts'
+import { SessionMeter } from './session-meter.ts'
+
+/** Who pays for a session, and by which prices. */
+export interface BooksOptions {
+  readonly session: string
+  readonly tenant: string
+  readonly user: string | null
+  readonly keyId: string
+  /** As the caller calls it. */
+  readonly model: string
+  readonly provider: string
+  readonly providerModel: string
+  readonly row: PriceRow
+  readonly transcribesOnly: boolean
+  readonly accounts: readonly Account[]
+}
+
+/** Told of every record once the store has it. */
+export type OnSettled = (record: LedgerRecord, settled: Settled | null) => void
+
+/**
+ * What a session buys, record by record (M3): priced by its row of the sheet, booked once under the provider's own id, and
+ * estimated where the provider never says.
+ */
+export class SessionBooks {
+  readonly meter: SessionMeter
+  readonly options: BooksOptions
+  /** Booked so far. */
+  spent: NanoUsd = nanoUsd(0)
+  readonly #keeper: Bookkeeper
+  readonly #clock: Clock
+  readonly #onSettled: OnSettled
+  /** Responses under way. */
+  readonly #open = new Set<string>()
+  /** Ids booked lately: a provider that says something twice is heard once. */
+  readonly #booked = new Set<string>()
+
+  constructor(options: BooksOptions, keeper: Bookkeeper, clock: Clock, onSettled: OnSettled) {
+    this.options = options
+    this.meter = new SessionMeter(options.row, options.transcribesOnly)
+    this.#keeper = keeper
+    this.#clock = clock
+    this.#onSettled = onSettled
+  }
+
+  /** A response has begun. */
+  began(id: string, isApart: boolean): void {
+    if (this.#open.has(id) || this.#booked.has(id)) return
+    this.#open.add(id)
+    this.meter.responseBegan(id, isApart)
+    const record = this.#record('response', id, 'estimate', 'unknown', this.meter.usageAtMost(id), this.options.row)
+    void this.#keeper.running({ session: this.options.session, record })
+  }
+
+  /** `response.done`. Returns what it cost; null for one that was booked before. */
+  responseDone(response: Loose): Holding | null {
+    const id = text(response, 'id')
+    if (id === null || !this.#first(id)) return null
+    this.#open.delete(id)
+    const status = statusOf(response)
+    const told = readResponseUsage(response.usage)
+    // A response that failed before it began is billed nothing; any other has used what was seen of it.
+    const usage = told ?? (status === 'failed' ? NOTHING : this.meter.usageSoFar(id))
+    this.meter.responseEnded(id, usage)
+    const basis = told === null && status !== 'failed' ? 'estimate' : 'usage'
+    const savings = [cachedInput(usage, this.options.row)].filter((saving) => saving.quantity > 0)
+    return this.#book(this.#record('response', id, basis, status, usage, this.options.row, savings))
+  }
+
+  /** `…input_audio_transcription.completed`: billed by the transcriber's own prices. */
+  transcribed(event: Loose): Holding | null {
+    const id = text(event, 'item_id')
+    const row = this.meter.transcriber
+    if (id === null || row === null || !this.#first(`transcription ${id}`)) return null
+    const usage = readTranscriptionUsage(event.usage)
+    const record = this.#record(
+      'transcription',
+      id,
+      usage === null ? 'estimate' : 'usage',
+      'completed',
+      usage ?? NOTHING,
+      row,
+    )
+    return this.#book(record)
+  }
+
+  /** The session is over: what the provider has not accounted for is booked as far as it is known. */
+  close(idleCutBy: Ms | null): void {
+    for (const id of this.#open) {
+      this.#booked.add(id)
+      this.#book(this.#record('response', id, 'estimate', 'unknown', this.meter.usageSoFar(id), this.options.row))
+    }
+    this.#open.clear()
+    if (idleCutBy === null) return
+    const saving = idleCut(idleCutBy, this.options.row, false)
+    this.#book(this.#record('session', 'end', 'usage', 'completed', NOTHING, this.options.row, [saving]))
+  }
+
+  #first(id: string): boolean {
+    if (this.#booked.has(id)) return false
+    this.#booked.add(id)
+    if (this.#booked.size > MOST_REMEMBERED) {
+      for (const oldest of this.#booked) {
+        this.#booked.delete(oldest)
+        break
+      }
+    }
+    return true
+  }
+
+  #book(record: LedgerRecord): Holding {
+    this.spent = nanoUsd(this.spent + record.cost)
+    const { accounts } = this.options
+    this.#keeper.book({ record, accounts, keep: ALL_OF_IT }, (settled) => this.#onSettled(record, settled))
+    return { money: record.cost, tokens: record.weighted }
+  }
+
+  #record(
+    kind: LedgerRecord['kind'],
+    providerId: string,
+    basis: LedgerRecord['basis'],
+    status: LedgerRecord['status'],
+    usage: Usage,
+    row: PriceRow,
+    savings: readonly Saving[] = [],
+  ): LedgerRecord {
+    const { session, tenant, user, keyId, model, provider, providerModel } = this.options
+    const price = cost(usage, row)
+    return {
+      id: kind === 'transcription' ? `${session}:t:${providerId}` : `${session}:${providerId}`,
+      kind,
+      basis,
+      at: this.#clock.now(),
+      tenant,
+      user,
+      keyId,
+      session,
+      model,
+      provider,
+      providerModel: kind === 'transcription' ? row.model : providerModel,
+      providerId,
+      status,
+      usage,
+      cost: price.nano,
+      priceRow: price.rowId,
+      estimated: price.estimated || basis === 'estimate',
+      weighted: weighted(usage, weightsOf(row)),
+      savings,
+    }
+  }
+}
+
+const MOST_REMEMBERED = 256
+/** What the cost does not take out of the lease stays in it. */
+const ALL_OF_IT: Holding = { money: nanoUsd(Number.MAX_SAFE_INTEGER), tokens: tokens(Number.MAX_SAFE_INTEGER) }
+
+function statusOf(response: Loose): LedgerRecord['status'] {
+  const status = text(response, 'status')
+  const known = ['completed', 'cancelled', 'failed', 'incomplete'] as const
+  return known.find((name) => name === status) ?? 'unknown'
+}
+
+/** The `response` object of an event. */
+export const responseOf = (event: Loose): Loose => child(event, 'response') ?? {}

@@ -1,0 +1,236 @@
+import type { Message } from '../frames/peer.ts'
+import type { PriceRow } from '../meter/price-row.ts'
+import { between, type Instant, ms, tokens } from '../units.ts'
+import { child, count, type Loose, text } from './provider-events.ts'
+import type { Purse } from './purse.ts'
+import type { SessionBooks } from './session-books.ts'
+import type { TurnControl } from './turn-control.ts'
+
+/** What becomes of a provider's event on its way to the caller: nothing changes, it is kept back, or another goes. */
+export type Passage = 'pass' | 'keep' | Loose
+
+export interface SessionMoneyParts {
+  readonly books: SessionBooks
+  readonly turns: TurnControl
+  /** Null where nothing limits the session: it is metered, and nothing is ever held back. */
+  readonly purse: Purse | null
+  /** What a transcription model of the session's provider costs; null for one that has no price. */
+  readonly transcriber: (model: string) => PriceRow | null
+  /** The caller's limit is ours: what the provider says of its own does not concern it. */
+  readonly limitsTokens: boolean
+}
+
+/** Bytes of one second of raw audio, each way. */
+export interface AudioRates {
+  readonly input: number
+  readonly output: number
+}
+
+/**
+ * A session's events as money sees them. Every event that costs, or changes what the next response will cost, comes by
+ * here; what it means is decided by the books (what was bought), the purse (what may be) and the turn control (by whom).
+ */
+export class SessionMoney {
+  readonly books: SessionBooks
+  readonly #turns: TurnControl
+  readonly #purse: Purse | null
+  readonly #transcriber: SessionMoneyParts['transcriber']
+  readonly #limitsTokens: boolean
+  #rates: AudioRates = { input: 48_000, output: 48_000 }
+  /** Audio of the caller since the session began. */
+  #heard = 0
+  /** Where on that line the present speech began, and where the last ended, as the provider says. */
+  #speechFrom: number | null = null
+  #speechTo: number | null = null
+
+  constructor({ books, turns, purse, transcriber, limitsTokens }: SessionMoneyParts) {
+    this.books = books
+    this.#turns = turns
+    this.#purse = purse
+    this.#transcriber = transcriber
+    this.#limitsTokens = limitsTokens
+  }
+
+  /** Before the caller is let in. `session` and `rates`: as `session.created` says. */
+  async open(session: Loose, rates: AudioRates): Promise<void> {
+    this.#turns.updated({ type: 'session.created', session })
+    this.#sessionIs(session, rates)
+    await this.#purse?.open()
+  }
+
+  /** The session is over. `endsAt`: when it would have ended by itself, for one that was cut because nobody spoke. */
+  close(now: Instant, endsAt: Instant | null): void {
+    this.#purse?.[Symbol.dispose]()
+    this.books.close(endsAt === null ? null : ms(Math.max(0, Math.round(between(now, endsAt)))))
+  }
+
+  // ---- the caller's events ----
+
+  /** Raw bytes of audio that the caller sent. */
+  audioSent(bytes: number): void {
+    const length = ms((bytes / this.#rates.input) * 1_000)
+    this.#heard += length
+    this.books.meter.audioCame(length)
+    this.#purse?.audioCame()
+  }
+
+  itemCreated(event: Loose): void {
+    const item = child(event, 'item')
+    const parts = Array.isArray(item?.content) ? (item.content as Loose[]) : []
+    let audio = 0
+    let images = 0
+    let bytes = 0
+    for (const part of parts) {
+      if (part?.type === 'input_image') images++
+      else if (typeof part?.audio === 'string') audio += (part.audio.length * 3) / 4
+      if (typeof part?.text === 'string') bytes += Buffer.byteLength(part.text)
+    }
+    for (const field of ['arguments', 'output', 'name']) bytes += Buffer.byteLength(text(item, field) ?? '')
+    this.books.meter.itemCame({ bytes, audio: ms((audio / this.#rates.input) * 1_000), images })
+    this.#purse?.look()
+  }
+
+  /** A caller's `session.update`: what to send in its place. */
+  update(event: Loose, message: Message): Message {
+    const changed = this.#turns.outgoing(event)
+    return changed === null ? message : { text: Buffer.from(JSON.stringify(changed)), frame: null }
+  }
+
+  /** The transcription model that an update asks for and that has no price; null where there is none. */
+  unpriced(event: Loose): string | null {
+    const model = transcriptionModel(child(event, 'session'))
+    return model === null || this.#transcriber(model) !== null ? null : model
+  }
+
+  /** A caller's `response.create`; true when it has been taken care of and must not be passed on. */
+  responseAsked(event: Loose, message: Message): boolean {
+    this.#purse?.asked(event, message)
+    return this.#purse !== null
+  }
+
+  /** The broker's own wish for a response; true when it will be taken care of. */
+  ask(response: Loose): boolean {
+    this.#purse?.ask(response)
+    return this.#purse !== null
+  }
+
+  cancelled(): void {
+    this.#purse?.withdraw('all')
+  }
+
+  // ---- the provider's events ----
+
+  /** Whether events of this type are to be shown to `hears` although nobody else reads them. */
+  keepsBack(type: string | null): boolean {
+    return this.#limitsTokens && type === 'rate_limits.updated'
+  }
+
+  /** Audio or text of an answer has passed. */
+  written(audioBytes: number, textBytes: number): void {
+    this.books.meter.written(ms((audioBytes / this.#rates.output) * 1_000), textBytes)
+  }
+
+  hears(type: string, event: Loose, rates: AudioRates): Passage {
+    switch (type) {
+      case 'session.created':
+      case 'session.updated': {
+        const verdict = this.#turns.updated(event)
+        this.#sessionIs(child(event, 'session') ?? {}, rates)
+        this.#purse?.look()
+        if (verdict.show === 'nothing') return 'keep'
+        return verdict.show === 'as it came' ? 'pass' : verdict.show
+      }
+      case 'error':
+        return this.#failed(event)
+      case 'input_audio_buffer.speech_started':
+        this.#speechFrom = count(event, 'audio_start_ms')
+        this.books.meter.speechBegan(ms(Math.max(0, this.#heard - this.#speechFrom)))
+        this.#purse?.withdraw('turn')
+        this.#purse?.look()
+        return 'pass'
+      case 'input_audio_buffer.speech_stopped':
+        this.#speechTo = count(event, 'audio_end_ms')
+        this.#turns.turnClosed(text(event, 'item_id') ?? '')
+        return 'pass'
+      case 'input_audio_buffer.timeout_triggered':
+        this.#speechFrom = count(event, 'audio_start_ms')
+        this.#speechTo = count(event, 'audio_end_ms')
+        this.#turns.turnClosed(text(event, 'item_id') ?? '')
+        return 'pass'
+      case 'input_audio_buffer.committed':
+        this.#committed(text(event, 'item_id') ?? '')
+        return 'pass'
+      case 'input_audio_buffer.cleared':
+        this.books.meter.bufferCleared()
+        return 'pass'
+      case 'conversation.item.added':
+      case 'conversation.item.created':
+        this.books.meter.itemAppeared()
+        return 'pass'
+      case 'conversation.item.deleted':
+      case 'conversation.item.truncated':
+        this.books.meter.historyChanged()
+        return 'pass'
+      case 'response.created': {
+        const response = child(event, 'response')
+        const id = text(response, 'id')
+        if (id === null) return 'pass'
+        this.books.began(id, response?.conversation_id === null)
+        this.#purse?.responseStarted(id)
+        return 'pass'
+      }
+      case 'response.done': {
+        const response = child(event, 'response') ?? {}
+        const spent = this.books.responseDone(response)
+        this.#purse?.closed(text(response, 'id') ?? '', spent)
+        return 'pass'
+      }
+      case 'conversation.item.input_audio_transcription.completed':
+        this.#purse?.closed(`t ${text(event, 'item_id')}`, this.books.transcribed(event))
+        return 'pass'
+      case 'conversation.item.input_audio_transcription.failed':
+        this.#purse?.closed(`t ${text(event, 'item_id')}`, null)
+        return 'pass'
+      default:
+        return 'pass'
+    }
+  }
+
+  #failed(event: Loose): Passage {
+    if (this.#turns.failed(event)) return 'keep'
+    const code = text(child(event, 'error'), 'code')
+    if (code === 'conversation_already_has_active_response') this.#purse?.notStarted()
+    return 'pass'
+  }
+
+  #committed(itemId: string): void {
+    const { meter } = this.books
+    const said = this.#speechFrom !== null && this.#speechTo !== null ? this.#speechTo - this.#speechFrom : null
+    const length = said === null || said < 0 ? meter.buffered : said
+    this.#speechFrom = null
+    this.#speechTo = null
+    meter.bufferBecameItem(ms(length))
+    if (meter.transcriber !== null) this.#purse?.transcriptionOwed(itemId, length)
+    if (this.#turns.mustStart(itemId)) this.#purse?.turnTaken()
+    else this.#purse?.look()
+  }
+
+  #sessionIs(session: Loose, rates: AudioRates): void {
+    this.#rates = rates
+    const { meter } = this.books
+    const model = transcriptionModel(session)
+    meter.transcriber = model === null ? null : (this.#transcriber(model) ?? meter.row)
+    const limit = session.max_output_tokens
+    const instructions = typeof session.instructions === 'string' ? Buffer.byteLength(session.instructions) : 0
+    const tools = Array.isArray(session.tools) && session.tools.length > 0 ? JSON.stringify(session.tools) : ''
+    meter.sessionIs({
+      bytes: instructions + Buffer.byteLength(tools),
+      maxOutput: typeof limit === 'number' ? tokens(limit) : null,
+      detectsSpeech: child(child(child(session, 'audio'), 'input'), 'turn_detection') !== null,
+    })
+  }
+}
+
+function transcriptionModel(session: Loose | null): string | null {
+  return text(child(child(child(session, 'audio'), 'input'), 'transcription'), 'model')
+}

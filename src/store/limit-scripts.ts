@@ -66,7 +66,9 @@ const FILES = {
 
 const read = (name: string) => readFileSync(new URL(`./scripts/limits/${name}.lua`, import.meta.url), 'utf8')
 
+/** Teaches a connection the scripts, once. */
 export function withLimitScripts(redis: Redis): Redis & LimitScripts {
+  if ('limitsAdmit' in redis) return redis as Redis & LimitScripts
   const constants = `local LEASE_MS, RECORDS_KEPT_MS = ${LEASE_MS}, ${RECORDS_KEPT_MS}\n`
   const prelude = constants + read('prelude')
   for (const [name, file] of Object.entries(FILES)) {

@@ -22,7 +22,14 @@ export type Verdict = { ok: true; held: Holding } | { ok: false; account: string
 
 const LEASE = 15_000
 const secondOf = (at: number) => Math.floor(at / 1_000)
-const dayOf = (at: number) => new Date(at).toISOString().slice(0, 10)
+const days = new Map<number, string>()
+/** `YYYY-MM-DD`, as the platform has it. */
+function dayOf(at: number): string {
+  const number = Math.floor(at / 86_400_000)
+  const day = days.get(number) ?? new Date(at).toISOString().slice(0, 10)
+  days.set(number, day)
+  return day
+}
 const name = (account: Account) => `${account.kind}:${account.id}`
 const sum = (numbers: Iterable<number>) => [...numbers].reduce((a, b) => a + b, 0)
 

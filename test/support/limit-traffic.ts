@@ -6,22 +6,29 @@ import type { Store } from '../../src/store/store.ts'
 import { type Ask, LimitModel } from './limit-model.ts'
 import { account, hold, record, SimulatedLimits } from './limits.ts'
 
-const limit = (min: number, max: number) => fc.option(fc.integer({ min, max }), { nil: null })
-const limits = fc.record({
-  sessions: limit(0, 4),
-  startsPerMinute: limit(0, 5),
-  tokensPerMinute: limit(0, 600),
-  budget: limit(0, 1_000),
-  perDay: limit(0, 1_000),
-  perMonth: limit(0, 2_000),
-}) as fc.Arbitrary<unknown> as fc.Arbitrary<AccountLimits>
+/** Most limits are absent or of a size that matters after a while: a plan that refuses everything shows little. */
+const limit = (most: number) =>
+  fc.oneof(
+    { weight: 12, arbitrary: fc.constant(null) },
+    { weight: 5, arbitrary: fc.integer({ min: Math.ceil(most / 4), max: most }) },
+    { weight: 1, arbitrary: fc.nat(most) },
+  )
+const limits = (size: number) =>
+  fc.record({
+    sessions: limit(2 * size),
+    startsPerMinute: limit(4 * size),
+    tokensPerMinute: limit(300 * size),
+    budget: limit(800 * size),
+    perDay: limit(800 * size),
+    perMonth: limit(1_200 * size),
+  }) as fc.Arbitrary<unknown> as fc.Arbitrary<AccountLimits>
 
 const step = fc.record({
   act: fc.constantFrom(
-    ...(['admit', 'admit', 'reserve', 'reserve', 'reserve', 'begin', 'begin', 'finish', 'finish', 'pass'] as const),
-    ...(['truth', 'crash', 'release', 'reap'] as const),
+    ...(['admit', 'admit', 'admit', 'reserve', 'reserve', 'reserve', 'reserve', 'begin', 'begin', 'begin'] as const),
+    ...(['finish', 'finish', 'finish', 'pass', 'pass', 'truth', 'crash', 'release', 'reap'] as const),
   ),
-  who: fc.nat(5),
+  who: fc.nat(3),
   money: fc.nat(500),
   tokens: fc.nat(300),
   percent: fc.nat(100),
@@ -37,11 +44,11 @@ export const scenario = fc.record({
     fc.nat(120_000).map((ms) => Date.UTC(2026, 11, 1) - ms),
     fc.constant(Date.UTC(2026, 10, 25, 12)),
   ),
-  session: limits,
-  user: limits,
-  tenant: limits,
-  installation: limits,
-  steps: fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }),
+  session: limits(1),
+  user: limits(1),
+  tenant: limits(2),
+  installation: limits(3),
+  steps: fc.array(step, { minLength: 5, maxLength: 32, size: 'max' }),
 })
 export type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never
 type Step = Scenario['steps'][number]
@@ -268,8 +275,8 @@ class Traffic {
     const plan = this.#plot
     const accounts: Account[] = [
       { kind: 'session', id: session, limits: plan.session },
-      { kind: 'user', id: `u${who % 3}`, limits: plan.user },
-      { kind: 'tenant', id: `t${who % 2}`, limits: plan.tenant },
+      { kind: 'user', id: `u${who % 2}`, limits: plan.user },
+      { kind: 'tenant', id: `t${who % 3}`, limits: plan.tenant },
       { ...account('installation', 'main'), limits: plan.installation },
     ]
     for (const a of accounts) this.#accounts.set(`${a.kind}:${a.id}`, a)

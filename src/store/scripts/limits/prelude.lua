@@ -133,6 +133,7 @@ end
 local function addHeld(name, money, tokens)
   if money == 0 and tokens == 0 then return end
   local k = key('held', name)
+  -- A zero of -0 is not a number to Redis.
   local moneyHeld = redis.call('HINCRBY', k, 'money', money == 0 and 0 or money)
   local tokensHeld = redis.call('HINCRBY', k, 'tokens', tokens == 0 and 0 or tokens)
   if moneyHeld == 0 and tokensHeld == 0 then redis.call('DEL', k) end
@@ -227,6 +228,7 @@ end
 -- Ends expired leases in these accounts, so that what a dead node held is free even where nobody else looks after it. The
 -- session that is asking is alive, however late.
 local function reapAccounts(accounts, own)
+  if #redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 1) == 0 then return end
   for _, a in ipairs(accounts) do
     for _, what in ipairs({ 'slots', 'leases' }) do
       local expired = redis.call('ZRANGEBYSCORE', key(what, a.name), '-inf', now, 'LIMIT', 0, REAPED_AT_ONCE)

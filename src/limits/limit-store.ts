@@ -49,6 +49,10 @@ export interface Settlement {
 export interface Settled {
   /** False: this record was booked before, and nothing was counted again. */
   readonly isNew: boolean
+  /** What the lease holds now; nothing where the session has none. */
+  readonly held: Holding
+  /** What this record cost beyond what the lease held: booked all the same, and a sign that an estimate was too low. */
+  readonly overdraft: Holding
   readonly room: Room
   readonly level: BudgetLevel | null
 }
@@ -64,14 +68,20 @@ export interface LimitStore {
     session: string,
     accounts: readonly Account[],
   ): Promise<{ ok: true; level: BudgetLevel | null } | { ok: false; refusal: Refusal }>
-  /** Renews slots and leases of sessions that this node holds; every `LEASE_BEAT_MS`. */
-  beat(sessions: readonly string[]): Promise<void>
+  /**
+   * Renews slots and leases of sessions that this node holds; every `LEASE_BEAT_MS`. Returns those that have none any more:
+   * their lease was reaped, and they must be admitted anew.
+   */
+  beat(sessions: readonly string[]): Promise<string[]>
   reserve(reservation: Reservation): Promise<Grant>
-  /** Notes that a response has begun under the session's lease. */
-  running(running: Running): Promise<void>
-  /** Books a record, once for ever, and takes its cost out of the lease. */
+  /** Notes that a response has begun under the session's lease; false when the session has none any more. */
+  running(running: Running): Promise<boolean>
+  /**
+   * Books a record, once for ever, and takes its cost out of the lease. The truth about a record that was booked as an
+   * estimate is booked as a correction; corrections are made here and never handed in.
+   */
   settle(settlement: Settlement): Promise<Settled>
-  /** Gives back slots and whatever the lease holds: the session is over and has settled everything. */
+  /** Gives back slots and whatever the lease holds: the session is over. What it has not settled is booked as estimated. */
   release(session: string): Promise<void>
   /**
    * Ends leases that nobody renews any more: what was running under them is booked as estimated, the rest is given back.

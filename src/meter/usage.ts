@@ -89,3 +89,21 @@ export function addUsage(a: Usage, b: Usage): Usage {
     estimated: a.estimated || b.estimated,
   }
 }
+
+/** By how much `a` is more than `b`, line by line; negative where it is less, so no usage of its own. */
+export function usageDifference(a: Usage, b: Usage): Usage {
+  const differ = (x: TokenCount, y: TokenCount) => mapTokens(x, (n, m) => n - y[m])
+  return {
+    in: differ(a.in, b.in),
+    cached: differ(a.cached, b.cached),
+    cachedUnsplit: tokens(a.cachedUnsplit - b.cachedUnsplit),
+    unsplitIn: tokens(a.unsplitIn - b.unsplitIn),
+    out: differ(a.out, b.out),
+    unsplitOut: tokens(a.unsplitOut - b.unsplitOut),
+    audioMs: ms(a.audioMs - b.audioMs),
+    sessionMs: ms(a.sessionMs - b.sessionMs),
+    standbyMs: ms(a.standbyMs - b.standbyMs),
+    textItems: a.textItems - b.textItems,
+    estimated: a.estimated,
+  }
+}

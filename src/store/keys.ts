@@ -13,4 +13,20 @@ export const keys = {
   nodeOrders: (id: string) => `parley:orders:${id}`,
   /** STRING with expiry: what a client secret grants, by the secret's SHA-256. */
   clientSecret: (hash: string) => `parley:secret:{${hash}}`,
+  /**
+   * Root of everything about limits and money, under one hash tag: one decision touches a session, its user, its tenant
+   * and the installation. Below it, named by the scripts themselves; an account is `<kind>:<id>`:
+   *   :leases            ZSET    session → lease end (epoch ms), of all sessions
+   *   :lease:<session>   HASH    accounts, money, tokens, slot, and `running:<record id>` → cost, weighted tokens, record
+   *   :slots:<account>   ZSET    session → lease end, of sessions that were admitted
+   *   :leases:<account>  ZSET    session → lease end, of those that hold money or tokens without a slot
+   *   :held:<account>    HASH    money, tokens: what its leases hold in all
+   *   :starts:<account>, :tokens:<account>   HASH   second → how many, of the last 60 s
+   *   :record:<id>       STRING  `usage`, or the estimate that was booked under this id
+   */
+  limits: 'parley:{limits}',
+  /** STREAM below a root of limits: `record` as JSON, `booked` (epoch ms), in the order of booking. */
+  journal: (root: string) => `${root}:journal`,
+  /** STRING below a root of limits: nano-dollars an account has spent in `budget`, `day:YYYY-MM-DD` or `month:YYYY-MM`. */
+  spent: (root: string, kind: string, id: string, period: string) => `${root}:spent:${kind}:${id}:${period}`,
 } as const

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { pino } from 'pino'
 import { hashKey, keyId, makeKey } from '../../src/auth/keys.ts'
 import { systemClock } from '../../src/clock.ts'
@@ -12,6 +9,9 @@ import { type Running, serve } from '../../src/serve.ts'
 import { Store } from '../../src/store/store.ts'
 import { Loopback } from '../../src/upstream/loopback/server.ts'
 import { IsolatedVoiceDetection } from '../../src/voice/voice-detection.ts'
+import { TempFolder } from './temp-folder.ts'
+
+export { TempFolder }
 
 export const silent: Log = pino({ level: 'silent' })
 
@@ -27,19 +27,6 @@ export const voices = new IsolatedVoiceDetection(systemClock, silent)
 export class LogLines {
   readonly lines: string[] = []
   readonly log: Log = createLogger('debug', { write: (line: string) => void this.lines.push(line) })
-}
-
-/** A folder that is gone when the test is over. */
-export class TempFolder implements Disposable {
-  readonly path: string
-
-  constructor() {
-    this.path = mkdtempSync(join(tmpdir(), 'parley-test-'))
-  }
-
-  [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true })
-  }
 }
 
 /** A policy with a provider at `baseUrl`, one plan, two tenants; `changes` go on top. */

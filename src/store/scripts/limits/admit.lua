@@ -1,0 +1,37 @@
+--[[ Takes a session's slots and counts its start, in every account or in none.
+  ARGV     now, session, account, account, …
+  Writes   lease:<session>, slots:<account>, starts:<account>
+  Returns  { 1, level } admitted, or renewed where the session was admitted before
+           { 0, level, { kind, limit, wait } } refused: nothing has been counted
+  A script because two nodes may both see the last slot free. ]]
+local session = ARGV[2]
+local accounts, labels = parseAccounts(3)
+reapAccounts(accounts, session)
+for _, a in ipairs(accounts) do lookAtMoney(a) end
+local level = levelOf(accounts)
+
+local lease = readLease(session)
+if lease and lease.hasSlot then
+  writeLease(session, lease, labels, true, lease.money, lease.tokens)
+  renewLease({ session = session, labels = labels, hasSlot = true })
+  return { 1, level }
+end
+
+for _, a in ipairs(accounts) do
+  if a.sessions and redis.call('ZCARD', key('slots', a.name)) >= a.sessions then
+    return { 0, level, { a.kind, 'sessions', false } }
+  end
+  if a.starts then
+    local begun, buckets = lastMinute(key('starts', a.name))
+    if begun >= a.starts then return { 0, level, { a.kind, 'starts', waitFor(a.starts - 1, begun, buckets) } } end
+  end
+  for _, period in ipairs(PERIODS) do
+    if a[period] and a.spent[period] >= a[period] then
+      return { 0, level, { a.kind, period, a[period] > 0 and restOf(period) } }
+    end
+  end
+end
+
+for name in eachLabel(labels) do addToMinute(key('starts', name), second, 1) end
+writeLease(session, lease, labels, true, lease and lease.money or 0, lease and lease.tokens or 0)
+return { 1, level }

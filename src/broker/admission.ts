@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Audit } from '../audit/audit.ts'
 import type { Principal } from '../auth/principal.ts'
 import { type Ceilings, openingUpdate } from '../auth/session-fields.ts'
 import type { Clock } from '../clock.ts'
@@ -6,7 +7,9 @@ import type { Config, PlanConfig } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
 import type { Peer } from '../frames/peer.ts'
 import type { Log } from '../log.ts'
+import { shortened } from '../session/policy.ts'
 import type { SessionHead, SessionRecord, SessionRecords } from '../store/session-records.ts'
+import { ms } from '../units.ts'
 import type { Upstreams } from '../upstream/upstreams.ts'
 import type { VoiceDetection } from '../voice/detector.ts'
 import type { Directory } from './directory.ts'
@@ -30,6 +33,7 @@ export interface AdmissionDeps {
   directory: Directory
   upstreams: Upstreams
   voices: VoiceDetection
+  audit: Audit
 }
 
 /** Decides who gets a session, and starts it. */
@@ -53,6 +57,7 @@ export class Admission {
     if (this.#deps.directory.size >= config.door.maxSessions) {
       throw new FaultError('overloaded', 'This server has no room for another session.', { retryAfterMs: 5_000 })
     }
+    const session = shortened(plan.session, principal.secret?.limits.maxDuration ?? null)
     const head: SessionHead = {
       id: randomUUID(),
       tenant: principal.tenant,
@@ -62,15 +67,19 @@ export class Admission {
       kind,
       plan: planName,
       admitted: this.#deps.clock.now(),
-      maxDuration: plan.session.maxDuration,
-      resumeWindow: plan.session.resumeWindow,
+      maxDuration: session.maxDuration,
+      resumeWindow: session.resumeWindow,
       origin: wish.origin,
       grant:
         principal.secret === null
           ? null
-          : { session: principal.secret.session, unlocked: [...principal.secret.unlocked] },
+          : {
+              session: principal.secret.session,
+              unlocked: [...principal.secret.unlocked],
+              limits: principal.secret.limits,
+            },
     }
-    return { head, plan }
+    return { head, plan: { ...plan, session } }
   }
 
   /** Starts a session for a caller that has been judged. Rejects with `store_unavailable` when it cannot be recorded. */
@@ -109,7 +118,7 @@ export class Admission {
     const items = Journal.from(tail.items as unknown as JournalItem[]).replay()
     this.#run(peer, {
       head,
-      policy: plan.session,
+      policy: shortened(plan.session, ms(head.maxDuration)),
       ceilings,
       grant,
       speaksParley: true,
@@ -119,9 +128,10 @@ export class Admission {
   }
 
   #run(peer: Peer, options: LiveSessionOptions): void {
-    const { directory, records, clock, log, upstreams, voices } = this.#deps
+    const { directory, records, clock, log, upstreams, voices, audit } = this.#deps
     const config = this.#deps.config()
     const { head } = options
+    const about = { actor: `key:${head.keyId}`, tenant: head.tenant, subject: head.id } as const
     const hangUp = new AbortController()
     const session = new LiveSession(options, {
       clock,
@@ -133,6 +143,7 @@ export class Admission {
       ended: (s, reason) => {
         hangUp.abort()
         directory.ended(s, reason)
+        audit.record({ kind: 'session.closed', ...about, detail: { reason } })
       },
       rotated: async (_s, resumeHash) => {
         await records
@@ -143,6 +154,8 @@ export class Admission {
     directory.add(session)
     session.admit(peer)
     log.info({ sessionId: head.id, tenant: head.tenant, model: head.model }, 'session admitted')
+    const { model, plan } = head
+    audit.record({ kind: 'session.opened', ...about, detail: { model, plan, resumed: options.carriedOver !== null } })
     upstreams.open(config, head.model, head.kind, hangUp.signal).then(
       (reached) => session.opened(reached.peer, reached.first),
       (error: unknown) => {

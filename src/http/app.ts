@@ -4,10 +4,11 @@ import { bodyLimit } from 'hono/body-limit'
 import { FAULTS, type Fault, FaultError, publicCode } from '../faults.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { type AdminDeps, adminRoutes } from './admin.ts'
 import { type ClientSecretDeps, clientSecretRoutes } from './client-secrets.ts'
 import { type SessionRouteDeps, sessionRoutes } from './sessions.ts'
 
-export interface AppDeps extends ClientSecretDeps, SessionRouteDeps {
+export interface AppDeps extends Omit<ClientSecretDeps, 'audit'>, AdminDeps, SessionRouteDeps {
   log: Log
   metrics: Metrics
   /** Why this node should get no traffic now; null when it should. */
@@ -50,6 +51,7 @@ export function createApp(deps: AppDeps): OpenAPIHono {
   })
   clientSecretRoutes(app, deps)
   sessionRoutes(app, deps)
+  adminRoutes(app, deps)
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Parley', version: '1' } })
   app.notFound(() => {
     throw new FaultError('not_found', 'There is nothing at this address.')

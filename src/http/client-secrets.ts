@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Audit } from '../audit/audit.ts'
 import { authenticate, credentialsOf } from '../auth/authenticate.ts'
 import type { ClientSecrets } from '../auth/client-secrets.ts'
 import { isAllowedOrigin } from '../auth/origin.ts'
+import { requireScope } from '../auth/scopes.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
+import { secretLimits } from '../config/limits-schema.ts'
 import { FaultError } from '../faults.ts'
 import { seconds } from '../units.ts'
 
@@ -12,6 +15,7 @@ export interface ClientSecretDeps {
   config(): Config
   clock: Clock
   secrets: ClientSecrets
+  audit: Audit
 }
 
 /** OpenAI's request, and an object of Parley's own beside it. */
@@ -34,6 +38,8 @@ const Request = z
         unlocked: z.array(z.string().max(64)).max(32).default([]),
         /** Pages that may use the secret, as exact origins; those of the tenant when left out. */
         origins: z.array(z.string().max(256)).max(16).default([]),
+        /** What the session may do at most. Where the plan allows less, the plan holds: a secret can only lower. */
+        limits: secretLimits.prefault({}),
       })
       .prefault({}),
   })
@@ -83,6 +89,7 @@ export function clientSecretRoutes(app: OpenAPIHono, deps: ClientSecretDeps): vo
       throw new FaultError('forbidden', 'A client secret cannot mint another.')
     }
     const principal = await authenticate(config, deps.secrets, credentials, now)
+    requireScope(principal, 'mint')
     const body = Request.parse(c.req.header('content-type') === undefined ? {} : c.req.valid('json'))
     const { expires_after, session, parley } = body
     const model = session.model
@@ -90,12 +97,16 @@ export function clientSecretRoutes(app: OpenAPIHono, deps: ClientSecretDeps): vo
       throw new FaultError('model_not_found', 'That model does not exist here.', { param: 'session.model' })
     }
     const { tenant, keyId } = principal
-    const grant = { tenant, keyId, user: parley.user, session, unlocked: parley.unlocked, origins: parley.origins }
-    const { value, expiresAt } = await deps.secrets
-      .mint(grant, parley.uses, seconds(expires_after.seconds), now)
-      .catch((cause: unknown) => {
-        throw new FaultError('store_unavailable', 'Secrets cannot be minted right now.', { cause, retryAfterMs: 2_000 })
-      })
+    const { uses, ...rest } = parley
+    const grant = { tenant, keyId, session, ...rest }
+    const {
+      value,
+      id: secretId,
+      expiresAt,
+    } = await deps.secrets.mint(grant, uses, seconds(expires_after.seconds), now).catch((cause: unknown) => {
+      throw new FaultError('store_unavailable', 'Secrets cannot be minted right now.', { cause, retryAfterMs: 2_000 })
+    })
+    deps.audit.record({ kind: 'secret.minted', actor: `key:${keyId}`, tenant, subject: secretId, detail: { uses } })
     const object = session.type === 'transcription' ? 'realtime.transcription_session' : 'realtime.session'
     const id = `sess_${randomUUID().replaceAll('-', '')}`
     return c.json({ value, expires_at: Math.floor(expiresAt / 1_000), session: { ...session, id, object } }, 200)

@@ -13,4 +13,10 @@ export const keys = {
   nodeOrders: (id: string) => `parley:orders:${id}`,
   /** STRING with expiry: what a client secret grants, by the secret's SHA-256. */
   clientSecret: (hash: string) => `parley:secret:{${hash}}`,
+  /** HASH: tenants, keys and plans made by the admin routes (store/stored-policy.ts), and the revision of them all. */
+  policy: 'parley:{policy}',
+  /** Channel: the policy has a new revision. */
+  policyChanged: 'parley:policy:changed',
+  /** HASH: key id → epoch ms of the hour in which it was last used. */
+  keyUse: 'parley:keys:used',
 } as const

@@ -68,7 +68,7 @@ export async function serve(config: Config, { clock, log, store, voices }: Surro
   const nodeId = randomUUID()
   const { redis } = store
 
-  const audit = stack.use(AuditLog.open(join(config.dataDir, 'audit.db'), nodeId, clock, log))
+  const audit = stack.use(await AuditLog.open(join(config.dataDir, 'audit.db'), nodeId, clock, log))
   const policy = stack.use(
     new LivePolicy(config, new PolicyStore(redis, log), clock, log, () => endRevoked(directory, policy.config)),
   )

@@ -1,161 +1,110 @@
-import { chmodSync, mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { setImmediate } from 'node:timers/promises'
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import type { Clock } from '../clock.ts'
+import { FaultError } from '../faults.ts'
 import type { Log } from '../log.ts'
-import type { Audit, AuditActor, AuditEntry, AuditKind, AuditValue } from './audit.ts'
-import { type AuditRow, ChainCheck, type ChainHead, type ChainProblem, EMPTY, seal } from './chain.ts'
+import type { Audit, AuditEntry } from './audit.ts'
+import type { Verdict } from './audit-book.ts'
+import type { AuditRow, ChainHead } from './chain.ts'
 
-/**
- * The triggers keep mistakes out, not somebody who may write the file: that shows in the chain. `head` remembers how far
- * the chain has reached, without which rows missing at its end would not show.
- */
-const SCHEMA = `
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;
-PRAGMA busy_timeout = 2000;
-CREATE TABLE IF NOT EXISTS audit (
-  seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, node TEXT NOT NULL, kind TEXT NOT NULL, actor TEXT NOT NULL,
-  tenant TEXT, subject TEXT, detail TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
-CREATE TRIGGER IF NOT EXISTS audit_is_never_changed BEFORE UPDATE ON audit
-  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS audit_is_never_shortened BEFORE DELETE ON audit
-  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;`
+export interface WriterData {
+  file: string
+  node: string
+}
 
-/** Rows checked before other work gets its turn. */
-const CHECKED_AT_ONCE = 1_000
+export type WriterRequest =
+  | { type: 'record'; entry: AuditEntry; at: number }
+  | { type: 'read'; after: number; most: number }
+  | { type: 'verify'; anchor: ChainHead | undefined }
+  | { type: 'close' }
 
-export interface Verdict {
-  readonly ok: boolean
-  /** Rows found good, from the first on. */
-  readonly rows: number
-  /** Keep it elsewhere: with it, a later check also shows whether the whole file was exchanged. */
-  readonly head: ChainHead
-  readonly problem: ChainProblem | null
+export type WriterAnswer = { id: number; value: unknown } | { id: number; error: string }
+
+/** Requests the writer may be behind. A disk that hangs must not fill the memory: rows past it are lost, with an alarm. */
+const MOST_WAITING = 10_000
+
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: Error): void
 }
 
 /**
- * The audit log of one data folder: append-only, each row chained to the one before by its hash, in SQLite. Several
- * installations' or nodes' logs are not one chain: each node keeps its own, and names itself in every row. A row is safe
- * from a crash of the process at once; from a loss of power, once SQLite has moved it out of its journal.
+ * The audit log of this node: what happened, in a file that shows whether anybody has altered it since. The logs of several
+ * nodes are not one chain: each node keeps its own, and every row names the run that wrote it. Rows are written in order by
+ * a thread of their own; one that was recorded in the last milliseconds before a kill may be lost.
  */
-export class AuditLog implements Audit, Disposable {
-  readonly #db: DatabaseSync
-  readonly #node: string
+export class AuditLog implements Audit, AsyncDisposable {
+  readonly #worker: Worker
   readonly #clock: Clock
   readonly #log: Log
-  readonly #readHead: StatementSync
-  readonly #insert: StatementSync
-  readonly #writeHead: StatementSync
-  readonly #page: StatementSync
+  readonly #waiting = new Map<number, Waiting>()
+  #ids = 0
 
-  private constructor(db: DatabaseSync, node: string, clock: Clock, log: Log) {
-    this.#db = db
-    this.#node = node
+  private constructor(worker: Worker, clock: Clock, log: Log) {
+    this.#worker = worker
     this.#clock = clock
     this.#log = log
-    this.#readHead = db.prepare('SELECT seq, hash FROM head')
-    this.#insert = db.prepare('INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
-    this.#writeHead = db.prepare('INSERT OR REPLACE INTO head VALUES (1, ?, ?)')
-    this.#page = db.prepare('SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?')
+    worker.on('message', (answer: WriterAnswer) => {
+      const waiting = this.#waiting.get(answer.id)
+      this.#waiting.delete(answer.id)
+      if ('error' in answer) waiting?.reject(new Error(answer.error))
+      else waiting?.resolve(answer.value)
+    })
+    let failure = new Error('the audit log is closed')
+    worker.on('error', (error: Error) => {
+      failure = error
+      log.error({ err: error }, 'the audit log has failed')
+    })
+    worker.on('exit', () => {
+      for (const waiting of this.#waiting.values()) waiting.reject(failure)
+      this.#waiting.clear()
+    })
   }
 
-  /** `node`: who writes. Throws when the file cannot be opened. */
-  static open(file: string, node: string, clock: Clock, log: Log): AuditLog {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    const db = new DatabaseSync(file)
-    chmodSync(file, 0o600)
-    db.exec(SCHEMA)
-    return new AuditLog(db, node, clock, log)
+  /** `node`: who writes. Rejects when the file cannot be opened. */
+  static async open(file: string, node: string, clock: Clock, log: Log): Promise<AuditLog> {
+    const name = `./writer.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`
+    const worker = new Worker(new URL(name, import.meta.url), { workerData: { file, node } satisfies WriterData })
+    // Rejects with what the thread threw.
+    await once(worker, 'online')
+    const audit = new AuditLog(worker, clock, log)
+    await audit.read(0, 1)
+    return audit
   }
 
   record(entry: AuditEntry): void {
-    try {
-      this.#append(entry)
-    } catch (error) {
+    this.#ask({ type: 'record', entry, at: Math.floor(this.#clock.now()) }).catch((error: unknown) => {
       this.#log.error({ err: error, kind: entry.kind }, 'audit row not written')
-    }
+    })
   }
 
-  /** Rows after number `after`, in order, at most `most`. */
-  read(after: number, most: number): AuditRow[] {
-    return this.#page.all(after, most).map(toRow)
-  }
-
-  /** How far the chain reaches. */
-  get head(): ChainHead {
-    const row = this.#readHead.get()
-    return row === undefined ? EMPTY : { seq: Number(row.seq), hash: String(row.hash) }
+  /** Rows after number `after`, in order, at most `most`. Everything recorded before is among them. */
+  async read(after: number, most: number): Promise<AuditRow[]> {
+    return (await this.#ask({ type: 'read', after, most })) as AuditRow[]
   }
 
   /** Checks every row. `anchor`: a head from earlier, kept elsewhere, which must still be part of the chain. */
-  async verify(anchor: ChainHead = EMPTY): Promise<Verdict> {
-    const check = new ChainCheck()
-    const known = this.head
-    const verdict = (problem: ChainProblem | null): Verdict => ({
-      ok: problem === null,
-      rows: check.head.seq,
-      head: check.head,
-      problem,
-    })
-    for (let rows = this.read(0, CHECKED_AT_ONCE); rows.length > 0; ) {
-      for (const row of rows) {
-        const problem = check.accept(row)
-        if (problem !== null) return verdict(problem)
-        if (row.seq === anchor.seq && row.hash !== anchor.hash) return verdict({ seq: row.seq, what: 'altered' })
-      }
-      await setImmediate()
-      rows = this.read(check.head.seq, CHECKED_AT_ONCE)
+  async verify(anchor?: ChainHead): Promise<Verdict> {
+    return (await this.#ask({ type: 'verify', anchor })) as Verdict
+  }
+
+  /** Once everything recorded is written. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#worker.threadId === -1) return
+    const exited = once(this.#worker, 'exit')
+    this.#ask({ type: 'close' }).catch(() => undefined)
+    await exited
+  }
+
+  #ask(request: WriterRequest): Promise<unknown> {
+    if (this.#worker.threadId === -1) return Promise.reject(new Error('the audit log is closed'))
+    if (this.#waiting.size >= MOST_WAITING) {
+      return Promise.reject(new FaultError('overloaded', 'The audit log is behind.', { retryAfterMs: 1_000 }))
     }
-    return verdict(check.end(known) ?? check.end({ ...anchor, hash: check.head.hash }))
-  }
-
-  [Symbol.dispose](): void {
-    this.#db.close()
-  }
-
-  /** In one transaction that takes the write lock first, so that a second process on the same file cannot fork the chain. */
-  #append({ kind, actor, tenant, subject, detail = {} }: AuditEntry): void {
-    this.#db.exec('BEGIN IMMEDIATE')
-    try {
-      const { seq, hash: previous } = this.head
-      const at = Math.floor(this.#clock.now())
-      const row = seal({ seq: seq + 1, at, node: this.#node, kind, actor, tenant, subject, detail, previous })
-      const values = [row.seq, at, row.node, kind, actor, tenant, subject, JSON.stringify(detail), previous, row.hash]
-      this.#insert.run(...values)
-      this.#writeHead.run(row.seq, row.hash)
-      this.#db.exec('COMMIT')
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
-      throw error
-    }
-  }
-}
-
-/** A detail that is no JSON any more is a row that was altered: it keeps its text, which breaks its hash. */
-function toRow(row: Record<string, unknown>): AuditRow {
-  return {
-    seq: Number(row.seq),
-    at: Number(row.at),
-    node: String(row.node),
-    kind: String(row.kind) as AuditKind,
-    actor: String(row.actor) as AuditActor,
-    tenant: text(row.tenant),
-    subject: text(row.subject),
-    detail: parsed(String(row.detail)),
-    previous: String(row.previous),
-    hash: String(row.hash),
-  }
-}
-
-const text = (value: unknown): string | null => (value === null ? null : String(value))
-
-function parsed(json: string): AuditValue {
-  try {
-    return JSON.parse(json) as AuditValue
-  } catch {
-    return json
+    const id = ++this.#ids
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    this.#waiting.set(id, { resolve, reject })
+    this.#worker.postMessage({ id, request })
+    return promise
   }
 }

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { LimitOverrides } from '../limits/accounts.ts'
 import { type AccountLimits, UNLIMITED } from '../limits/limits.ts'
 import type { PriceSheet } from '../meter/price-sheet.ts'
+import { tokens } from '../units.ts'
 import type { Config, LedgerConfig, ObjectiveConfig, PlanConfig, TenantConfig } from './config.ts'
 import type { PolicyFile, plan, tenantSettings } from './schema.ts'
 
@@ -48,18 +49,23 @@ export function toDomain(file: PolicyFile, sheet: PriceSheet): Config {
   }
 }
 
+const SMALLEST_RESPONSE = 200
+
 export function toPlan(value: z.output<typeof plan>): PlanConfig {
   const { warnings, ...session } = value.session
+  const limits = {
+    session: { ...UNLIMITED, ...value.limits.session },
+    user: { ...UNLIMITED, ...value.limits.user },
+    tenant: { ...UNLIMITED, ...value.limits.tenant },
+  }
+  const rates = [limits.session, limits.user, limits.tenant].flatMap((scope) => scope.tokensPerMinute ?? [])
+  const smallest = Math.min(SMALLEST_RESPONSE, value.maxOutputTokens ?? SMALLEST_RESPONSE, ...rates)
   return {
     session: { ...session, durationWarnings: [...warnings].sort((a, b) => b - a) },
     ceilings: { maxOutputTokens: value.maxOutputTokens, tools: value.tools, locked: value.locked },
     models: value.models,
-    limits: {
-      session: { ...UNLIMITED, ...value.limits.session },
-      user: { ...UNLIMITED, ...value.limits.user },
-      tenant: { ...UNLIMITED, ...value.limits.tenant },
-    },
-    throttle: value.throttle,
+    limits,
+    throttle: { ...value.throttle, smallestResponse: value.throttle.smallestResponse ?? tokens(smallest) },
     budgetWarnings: [...value.budgetWarnings].sort((a, b) => a - b),
   }
 }

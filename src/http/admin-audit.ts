@@ -66,7 +66,7 @@ const verify = createRoute({
 export function auditRoutes(app: OpenAPIHono, audit: AuditLog): void {
   app.openapi(read, async (c) => {
     const { after, limit } = c.req.valid('query')
-    const rows = audit.read(after, limit + 1)
+    const rows = await audit.read(after, limit + 1)
     return c.json({ object: 'list' as const, data: rows.slice(0, limit), has_more: rows.length > limit }, 200)
   })
   app.openapi(verify, async (c) => {

@@ -32,6 +32,9 @@ export const FAULTS = {
   tenant_suspended: { http: 403, close: 4013, type: 'invalid_request_error', code: 'account_deactivated' },
   protocol_misuse: { http: 400, close: 4014, type: 'invalid_request_error' },
   ended_by_operator: { http: 410, close: 4015, type: 'invalid_request_error', code: 'session_ended' },
+  already_exists: { http: 409, close: 4000, type: 'invalid_request_error' },
+  in_use: { http: 409, close: 4000, type: 'invalid_request_error' },
+  named_in_policy_file: { http: 409, close: 4000, type: 'invalid_request_error' },
   replaced: { http: 409, close: 4020, type: 'invalid_request_error' },
   message_too_big: { http: 413, close: 1009, type: 'invalid_request_error' },
   // Wait, then retry.

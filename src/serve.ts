@@ -5,11 +5,15 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
+import { LivePolicy } from './admin/live-policy.ts'
+import type { AuditEntry } from './audit/audit.ts'
+import { AuditLog } from './audit/audit-log.ts'
 import { ClientSecrets } from './auth/client-secrets.ts'
 import { Admission } from './broker/admission.ts'
 import { Directory } from './broker/directory.ts'
 import { Door } from './broker/door.ts'
 import { ClusterRegistry } from './broker/registry.ts'
+import { endRevoked } from './broker/revocation.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { certificateFor } from './config/tls.ts'
@@ -17,6 +21,7 @@ import { createApp } from './http/app.ts'
 import type { Log } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { Nodes } from './store/nodes.ts'
+import { PolicyStore } from './store/policy-store.ts'
 import { SessionRecords } from './store/session-records.ts'
 import type { Store } from './store/store.ts'
 import { later } from './units.ts'
@@ -57,12 +62,16 @@ const HTTP = {
 const MOST_CONNECTIONS = 10_000
 
 /** Starts a node: provider, doors. Throws with a plain sentence when something it needs is missing. */
-export async function serve(first: Config, { clock, log, store, voices }: Surroundings): Promise<Running> {
-  let config = first
+export async function serve(config: Config, { clock, log, store, voices }: Surroundings): Promise<Running> {
   const stack = new AsyncDisposableStack()
   const metrics = new Metrics()
   const nodeId = randomUUID()
   const { redis } = store
+
+  const audit = stack.use(await AuditLog.open(join(config.dataDir, 'audit.db'), nodeId, clock, log))
+  const policy = stack.use(
+    new LivePolicy(config, new PolicyStore(redis, log), clock, log, () => endRevoked(directory, policy.config)),
+  )
 
   const loopbackSocket = loopbackPath(config, nodeId)
   if ([...config.providers.values()].some((provider) => provider.type === 'loopback')) {
@@ -71,10 +80,12 @@ export async function serve(first: Config, { clock, log, store, voices }: Surrou
 
   const records = new SessionRecords(redis, nodeId)
   const secrets = new ClientSecrets(redis)
-  const directory = new Directory(clock, log, records, metrics, () => config.door)
+  const directory = new Directory(clock, log, records, metrics, () => policy.config.door)
   stack.defer(() => directory.stop())
+  await policy.start()
   const upstreams = new Upstreams(clock, log, loopbackSocket)
-  const admission = new Admission({ config: () => config, clock, log, records, directory, upstreams, voices })
+  const current = () => policy.config
+  const admission = new Admission({ config: current, clock, log, records, directory, upstreams, voices, audit })
 
   const servers: Server[] = []
   let certFile: string | null = null
@@ -94,10 +105,12 @@ export async function serve(first: Config, { clock, log, store, voices }: Surrou
     directory.find(order.sessionId)?.dispatch({ type: 'end_requested', reason: 'ended_by_operator' })
   })
   const registry = new ClusterRegistry(directory, records, nodes, clock)
-  const door = new Door({ config: () => config, clock, log, metrics, secrets, records, nodes, directory, admission })
+  const door = new Door({ config: current, clock, log, metrics, secrets, records, nodes, directory, admission })
   let isDraining = false
   const app = createApp({
-    config: () => config,
+    config: current,
+    policy,
+    audit,
     clock,
     log,
     metrics,
@@ -111,18 +124,21 @@ export async function serve(first: Config, { clock, log, store, voices }: Surrou
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => door.handle(request, socket, head))
   }
 
+  audit.record(loadedEntry(config))
+
   return {
     urls,
     certFile,
     reload: (next) => {
       const restart = needsRestart(config, next)
-      config = next
+      policy.reload(next)
+      audit.record(loadedEntry(next))
       return restart
     },
     drain: async () => {
       isDraining = true
       door.close()
-      const by = later(clock.now(), config.drain.deadline)
+      const by = later(clock.now(), policy.config.drain.deadline)
       for (const session of directory.all()) {
         session.dispatch({ type: 'node_draining', by, resumable: session.isResumable })
       }
@@ -164,8 +180,13 @@ function urlOf(server: Server, config: Config, i: number): string {
   return `${listener?.tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
+function loadedEntry({ models, plans, tenants }: Config): AuditEntry {
+  const detail = { models: models.size, plans: plans.size, tenants: tenants.size }
+  return { kind: 'config.loaded', actor: 'node', tenant: null, subject: null, detail }
+}
+
 /** Settings that are read once, at start. */
 function needsRestart(before: Config, after: Config): string[] {
-  const fixed = ['listeners', 'dataDir', 'redisUrl', 'embeddedRedis', 'advertiseUrl'] as const
+  const fixed = ['listeners', 'dataDir', 'redisUrl', 'embeddedRedis', 'advertiseUrl', 'ledger'] as const
   return fixed.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
 }

@@ -1,4 +1,4 @@
-import type { Config, TenantConfig } from '../config/config.ts'
+import type { Config, KeyConfig, TenantConfig } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
 import type { Instant } from '../units.ts'
 import type { ClientSecrets } from './client-secrets.ts'
@@ -50,12 +50,34 @@ export async function authenticate(
   if (value.startsWith('ek_')) return authenticateSecret(config, secrets, value, origin, now)
   const id = keyId(value)
   const found = id === null ? null : findKey(config, id)
-  if (!matches(value, found?.hash ?? null, config.pepper) || found === null || id === null) {
+  if (!isSecretOf(found?.key ?? null, value, config.pepper, now) || found === null) {
     throw new FaultError('invalid_api_key', 'Incorrect API key provided.')
   }
   // A server sends no Origin; a browser that holds a whole key must at least be on the tenant's own pages.
   if (origin !== null) requireOrigin(config, found.tenant, [], origin)
-  return admit(found.tenant, { tenant: found.name, keyId: id, secret: null })
+  const principal = { tenant: found.name, keyId: found.key.id, scopes: found.key.scopes, secret: null }
+  secrets.keyUse.saw(principal.keyId, now)
+  return admit(found.tenant, principal)
+}
+
+/** A key's present secret, or the one before while that is still good. Both are compared, whatever the first says. */
+function isSecretOf(key: KeyConfig | null, value: string, pepper: string, now: Instant): boolean {
+  const former = key?.former ?? null
+  const isFormerGood = former !== null && (former.until === null || now < former.until)
+  const isPresent = matches(value, key?.hash ?? null, pepper)
+  return matches(value, isFormerGood ? former.hash : null, pepper) || isPresent
+}
+
+/** The same where only a key will do: a client secret is `forbidden`, and not used up. */
+export async function authenticateKey(
+  config: Config,
+  secrets: ClientSecrets,
+  credentials: Credentials,
+  now: Instant,
+): Promise<Principal> {
+  if (credentials.value?.startsWith('ek_') === true)
+    throw new FaultError('forbidden', 'A client secret cannot be used here.')
+  return authenticate(config, secrets, credentials, now)
 }
 
 async function authenticateSecret(
@@ -74,6 +96,7 @@ async function authenticateSecret(
   return admit(tenant, {
     tenant: secret.tenant,
     keyId: secret.keyId,
+    scopes: ['realtime'],
     secret: { ...secret, expiresAt: secret.expiresAt as Instant },
   })
 }
@@ -83,12 +106,24 @@ function admit(tenant: TenantConfig, principal: Principal): Principal {
   return principal
 }
 
-function findKey(config: Config, id: string): { name: string; tenant: TenantConfig; hash: string } | null {
-  for (const [name, tenant] of config.tenants) {
-    const key = tenant.keys.find((candidate) => candidate.id === id)
-    if (key !== undefined) return { name, tenant, hash: key.hash }
+interface FoundKey {
+  name: string
+  tenant: TenantConfig
+  key: KeyConfig
+}
+
+/** Keys by id, made once for each set of tenants: there may be thousands of them. */
+const indexes = new WeakMap<Config['tenants'], ReadonlyMap<string, FoundKey>>()
+
+export function findKey({ tenants }: Config, id: string): FoundKey | null {
+  let index = indexes.get(tenants)
+  if (index === undefined) {
+    // Where two keys have one id, the first stays: those of the policy file come first.
+    const found = [...tenants].flatMap(([name, tenant]) => tenant.keys.map((key) => ({ name, tenant, key })))
+    index = new Map(found.reverse().map((entry) => [entry.key.id, entry]))
+    indexes.set(tenants, index)
   }
-  return null
+  return index.get(id) ?? null
 }
 
 function requireOrigin(config: Config, tenant: TenantConfig, own: readonly string[], origin: string | null): void {

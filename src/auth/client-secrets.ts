@@ -2,8 +2,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { FaultError } from '../faults.ts'
+import { StoredSecretLimits } from '../limits/stored-secret-limits.ts'
 import { keys } from '../store/keys.ts'
 import { type Instant, later, type Ms } from '../units.ts'
+import { KeyUse } from './key-use.ts'
 
 /** What is stored for a client secret; the secret itself is not. */
 const StoredSecret = z.object({
@@ -13,6 +15,7 @@ const StoredSecret = z.object({
   session: z.record(z.string(), z.unknown()),
   unlocked: z.array(z.string()),
   origins: z.array(z.string()),
+  limits: StoredSecretLimits,
   expiresAt: z.number(),
 })
 export type StoredSecret = z.infer<typeof StoredSecret>
@@ -37,18 +40,22 @@ type WithTake = Redis & { takeSecret(key: string): Promise<number> }
 /** Short-lived credentials for browsers: opaque, stored only as a hash, single use unless minted otherwise. */
 export class ClientSecrets {
   readonly #redis: WithTake
+  /** Told of every key that is shown, beside which secrets are judged. */
+  readonly keyUse: KeyUse
 
   constructor(redis: Redis) {
     redis.defineCommand('takeSecret', { numberOfKeys: 1, lua: TAKE })
     this.#redis = redis as WithTake
+    this.keyUse = new KeyUse(redis)
   }
 
+  /** `id` names the secret where it must be spoken of, and opens nothing. */
   async mint(
     grant: Omit<StoredSecret, 'expiresAt'>,
     uses: number,
     life: Ms,
     now: Instant,
-  ): Promise<{ value: string; expiresAt: Instant }> {
+  ): Promise<{ value: string; id: string; expiresAt: Instant }> {
     const value = `ek_${randomBytes(32).toString('base64url')}`
     const expiresAt = later(now, life)
     const key = keys.clientSecret(hash(value))
@@ -57,7 +64,7 @@ export class ClientSecrets {
       .hset(key, 'grant', JSON.stringify({ ...grant, expiresAt }), 'uses', uses)
       .pexpire(key, life + REMEMBERED_MS)
       .exec()
-    return { value, expiresAt }
+    return { value, id: `eks_${hash(value).slice(0, 16)}`, expiresAt }
   }
 
   /**

@@ -16,9 +16,8 @@ const FORM = /^sk_([a-z]{2,8})_([a-z0-9]{8})_([A-Za-z0-9_-]{43})([a-z])$/
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 const ID_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789'
 
-/** `pepper`: the installation's own, from the policy file; may be empty. */
-export function makeKey(environment: string, pepper: string): NewKey {
-  const id = Array.from(randomBytes(8), (byte) => ID_LETTERS[byte % ID_LETTERS.length]).join('')
+/** `pepper`: the installation's own, from the policy file; may be empty. `id`: of a key that gets a new secret. */
+export function makeKey(environment: string, pepper: string, id = newId()): NewKey {
   const body = `sk_${environment}_${id}_${randomBytes(32).toString('base64url')}`
   const key = body + checkLetter(body)
   return { key, id, hash: hashKey(key, pepper) }
@@ -42,6 +41,10 @@ export function matches(key: string, hash: string | null, pepper: string): boole
   const kept = Buffer.from(hash ?? '', 'hex')
   const expected = kept.length === shown.length ? kept : Buffer.alloc(shown.length)
   return timingSafeEqual(shown, expected) && hash !== null
+}
+
+function newId(): string {
+  return Array.from(randomBytes(8), (byte) => ID_LETTERS[byte % ID_LETTERS.length]).join('')
 }
 
 function checkLetter(body: string): string {

@@ -1,10 +1,13 @@
+import type { SecretLimits } from '../limits/accounts.ts'
 import type { Instant } from '../units.ts'
+import type { Scope } from './scopes.ts'
 
 /** Who is calling, as proven by a credential. Tenant and limits come from nowhere else. */
 export interface Principal {
   tenant: string
   /** The API key, or the key that minted the client secret. An id, never the key. */
   keyId: string
+  scopes: readonly Scope[]
   /** Set when the credential was a client secret. */
   secret: SecretGrant | null
 }
@@ -19,5 +22,7 @@ export interface SecretGrant {
   unlocked: readonly string[]
   /** Exact origins the secret may be used from; empty for the tenant's own list. */
   origins: readonly string[]
+  /** What the session may do at most; where the plan allows less, the plan holds. */
+  limits: SecretLimits
   expiresAt: Instant
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Audit } from '../audit/audit.ts'
 import type { Principal, SecretGrant } from '../auth/principal.ts'
 import { type Ceilings, grantedModel, openingUpdate } from '../auth/session-fields.ts'
 import type { Clock } from '../clock.ts'
@@ -7,8 +8,9 @@ import { FaultError } from '../faults.ts'
 import type { Peer } from '../frames/peer.ts'
 import type { Log } from '../log.ts'
 import type { EndReason } from '../session/end-reason.ts'
+import { shortened } from '../session/policy.ts'
 import type { SessionHead, SessionRecord, SessionRecords } from '../store/session-records.ts'
-import { between, seconds } from '../units.ts'
+import { between, ms, seconds } from '../units.ts'
 import type { Upstreams } from '../upstream/upstreams.ts'
 import type { VoiceDetection } from '../voice/detector.ts'
 import type { Directory } from './directory.ts'
@@ -33,6 +35,7 @@ export interface AdmissionDeps {
   directory: Directory
   upstreams: Upstreams
   voices: VoiceDetection
+  audit: Audit
 }
 
 /** How a caller is let go whose session was over before it had begun: slowly, so that it does not storm the door. */
@@ -63,6 +66,7 @@ export class Admission {
     if (this.#deps.directory.size >= config.door.maxSessions) {
       throw new FaultError('overloaded', 'This server has no room for another session.', { retryAfterMs: 5_000 })
     }
+    const session = shortened(plan.session, principal.secret?.limits.maxDuration ?? null)
     const head: SessionHead = {
       id: randomUUID(),
       tenant: principal.tenant,
@@ -72,12 +76,12 @@ export class Admission {
       kind,
       plan: planName,
       admitted: this.#deps.clock.now(),
-      maxDuration: plan.session.maxDuration,
-      resumeWindow: plan.session.resumeWindow,
+      maxDuration: session.maxDuration,
+      resumeWindow: session.resumeWindow,
       origin: wish.origin,
       grant: principal.secret === null ? null : grantFor(principal.secret, model, kind),
     }
-    return { head, plan }
+    return { head, plan: { ...plan, session } }
   }
 
   /** Starts a session for a caller that has been judged. Rejects with `store_unavailable` when it cannot be recorded. */
@@ -123,7 +127,7 @@ export class Admission {
       peer,
       {
         head,
-        policy: plan.session,
+        policy: shortened(plan.session, ms(head.maxDuration)),
         ceilings,
         grant,
         speaksParley: true,
@@ -135,9 +139,10 @@ export class Admission {
   }
 
   #run(peer: Peer, options: LiveSessionOptions, turnedAway: TurnedAway): void {
-    const { directory, records, clock, log, upstreams, voices } = this.#deps
+    const { directory, records, clock, log, upstreams, voices, audit } = this.#deps
     const config = this.#deps.config()
     const { head } = options
+    const about = { actor: `key:${head.keyId}`, tenant: head.tenant, subject: head.id } as const
     const hangUp = new AbortController()
     const session = new LiveSession(options, {
       clock,
@@ -153,6 +158,7 @@ export class Admission {
       ended: (s, reason) => {
         hangUp.abort()
         directory.ended(s, reason)
+        audit.record({ kind: 'session.closed', ...about, detail: { reason } })
       },
       rotated: async (_s, resumeHash) => {
         await records
@@ -163,6 +169,8 @@ export class Admission {
     directory.add(session)
     session.admit(peer)
     log.info({ sessionId: head.id, tenant: head.tenant, model: head.model }, 'session admitted')
+    const { model, plan } = head
+    audit.record({ kind: 'session.opened', ...about, detail: { model, plan, resumed: options.carriedOver !== null } })
     upstreams.open(config, head.model, head.kind, hangUp.signal).then(
       (reached) => session.opened(reached.peer, reached.first),
       (error: unknown) => {
@@ -207,7 +215,7 @@ function wishedModel(config: Config, principal: Principal, wish: Wish): { model:
 /** What a secret fixes for this session: a model left open at minting is fixed by the one asked for now. */
 function grantFor(secret: SecretGrant, model: string, kind: SessionHead['kind']): NonNullable<SessionHead['grant']> {
   const session = kind === 'conversation' ? { ...secret.session, model } : secret.session
-  return { session, unlocked: [...secret.unlocked] }
+  return { session, unlocked: [...secret.unlocked], limits: secret.limits }
 }
 
 /** A session object as the provider tells it holds nulls for what was never set; those are not sent back. */

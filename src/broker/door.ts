@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { authenticate, type Credentials, credentialsOf } from '../auth/authenticate.ts'
 import type { ClientSecrets } from '../auth/client-secrets.ts'
 import { normalOrigin } from '../auth/origin.ts'
+import { requireScope } from '../auth/scopes.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
@@ -11,8 +12,10 @@ import type { Peer } from '../frames/peer.ts'
 import { acceptUpgrade } from '../frames/upgrade.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { shortened } from '../session/policy.ts'
 import type { Nodes } from '../store/nodes.ts'
 import { RELEASED, type SessionRecord, type SessionRecords } from '../store/session-records.ts'
+import { ms } from '../units.ts'
 import { AddressLimits } from './address-limits.ts'
 import type { Admission, TurnedAway, Wish } from './admission.ts'
 import { clientAddress } from './client-address.ts'
@@ -103,6 +106,7 @@ export class Door {
     const { config, secrets, clock, admission } = this.#deps
     try {
       const principal = await authenticate(config(), secrets, visit.credentials, clock.now())
+      requireScope(principal, 'realtime')
       const judged = admission.judge(principal, visit.wish)
       // Last, so that a caller told to come back later can.
       if (principal.secret !== null && value !== null) await secrets.take(value)
@@ -172,7 +176,10 @@ export class Door {
 
   #endOf(record: SessionRecord): FaultError {
     const plan = this.#deps.config().plans.get(record.head.plan)
-    const fault = plan === undefined || record.reason === null ? null : endFault(record.reason, plan.session)
+    const fault =
+      plan === undefined || record.reason === null
+        ? null
+        : endFault(record.reason, shortened(plan.session, ms(record.head.maxDuration)))
     return fault === null || record.reason === 'going_away' ? unknownSession() : fault
   }
 

@@ -1,6 +1,11 @@
+import type { Scope } from '../auth/scopes.ts'
 import type { Ceilings } from '../auth/session-fields.ts'
+import type { LimitOverrides, ScopeLimits } from '../limits/accounts.ts'
+import type { AccountLimits } from '../limits/limits.ts'
+import type { PriceSheet } from '../meter/price-sheet.ts'
 import type { SessionPolicy } from '../session/policy.ts'
-import type { Bytes, Ms } from '../units.ts'
+import type { Bytes, Instant, Ms, NanoUsd, Tokens } from '../units.ts'
+import type { WebhookEvent } from './money-schema.ts'
 
 /** Everything an operator decides, parsed, checked and in domain types. Made by read-config.ts, replaced whole on reload. */
 export interface Config {
@@ -25,6 +30,51 @@ export interface Config {
   plans: ReadonlyMap<string, PlanConfig>
   /** By tenant id, `[a-z0-9_]{1,40}`. */
   tenants: ReadonlyMap<string, TenantConfig>
+  /** Of the whole installation. */
+  limits: AccountLimits
+  prices: PricesConfig
+  ledger: LedgerConfig
+  objective: ObjectiveConfig | null
+  webhooks: readonly WebhookConfig[]
+}
+
+export interface PricesConfig {
+  sheet: PriceSheet
+  /**
+   * What becomes of a model whose price nobody knows: it is refused, or booked at the dearest known price of its kind and
+   * marked estimated.
+   */
+  unknownModels: 'refuse' | 'dearest'
+}
+
+export type LedgerConfig = { type: 'sqlite'; file: string } | { type: 'postgres'; url: string }
+
+/** Rule L6: what a day may cost, and what becomes of new sessions when the money goes faster. */
+export interface ObjectiveConfig {
+  perDay: NanoUsd
+  /** Percent of it that may be gone by `byMinute`. */
+  share: number
+  /** Minutes after midnight in `timeZone`, in which the day begins, too. */
+  byMinute: number
+  timeZone: string
+  /** Gentlest first: `at` rises. */
+  steps: readonly ObjectiveStep[]
+}
+
+export interface ObjectiveStep {
+  /** Percent of what may be gone by now. */
+  at: number
+  /** The model asked for → the one given in its place. */
+  models: ReadonlyMap<string, string>
+  /** Of one response; null for no other than the plan's. */
+  maxOutputTokens: number | null
+}
+
+export interface WebhookConfig {
+  url: string
+  secret: string
+  events: readonly WebhookEvent[]
+  timeout: Ms
 }
 
 export interface ListenerConfig {
@@ -86,6 +136,19 @@ export interface PlanConfig {
   ceilings: Ceilings
   /** Models a caller may ask for; null for all. */
   models: readonly string[] | null
+  limits: ScopeLimits
+  throttle: ThrottleConfig
+  /** Percent of a budget at which callers are warned, rising. */
+  budgetWarnings: readonly number[]
+}
+
+/** Rule L3's ladder. */
+export interface ThrottleConfig {
+  /** A response that cannot have as many tokens is held or refused. */
+  smallestResponse: Tokens
+  /** How long a response is held before it is refused. */
+  maxDelay: Ms
+  refusalsBeforeClose: number
 }
 
 export interface TenantConfig {
@@ -93,6 +156,7 @@ export interface TenantConfig {
   keys: readonly KeyConfig[]
   origins: readonly string[]
   suspended: boolean
+  limits: LimitOverrides
 }
 
 export interface KeyConfig {
@@ -100,4 +164,7 @@ export interface KeyConfig {
   id: string
   /** Hex HMAC-SHA-256 of the whole key under the pepper. */
   hash: string
+  scopes: readonly Scope[]
+  /** The secret before the last rotation, good until `until`; null for until it is revoked. */
+  former: { hash: string; until: Instant | null } | null
 }

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { hashKey, keyId, makeKey } from '../auth/keys.ts'
 import type { Config } from './config.ts'
 import { configFrom, type Env, readConfig } from './read-config.ts'
@@ -22,7 +22,7 @@ export function loadConfig(environment: Env = process.env): Loaded {
   const env: Env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
   const file = env.PARLEY_CONFIG ?? (existsSync('parley.yaml') ? 'parley.yaml' : null)
   if (file !== null) {
-    const config = readConfig(readFileSync(file, 'utf8'), env)
+    const config = readConfig(readFileSync(file, 'utf8'), env, dirname(file))
     return {
       config: env.REDIS_URL === undefined ? config : { ...config, redisUrl: env.REDIS_URL },
       file,

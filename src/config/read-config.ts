@@ -1,16 +1,14 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { parse, YAMLParseError } from 'yaml'
 import type { z } from 'zod'
-import type { Config, PlanConfig } from './config.ts'
+import { PriceSheet, PriceSheetError } from '../meter/price-sheet.ts'
+import type { Config } from './config.ts'
+import { type Problem, relations } from './relations.ts'
 import { PolicyFile, type PolicyInput } from './schema.ts'
+import { toDomain } from './to-domain.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
-
-/** One thing wrong with the policy file. */
-export interface Problem {
-  /** Where, in dots and brackets: `plans.default.session.idle.limit`. */
-  path: string
-  message: string
-}
 
 /** Every problem of a policy file at once. */
 export class ConfigError extends Error {
@@ -25,114 +23,70 @@ export class ConfigError extends Error {
 }
 
 /**
- * Parses a policy file (YAML) with `${ENV}` references. Throws ConfigError with every problem, each with its path; a file
- * that is wrong is never half applied.
+ * Parses a policy file (YAML) with `${ENV}` references. `folder`: where it lies, and files it names are looked for. Throws
+ * ConfigError with every problem, each with its path; a file that is wrong is never half applied.
  */
-export function readConfig(yaml: string, env: Env): Config {
-  let raw: unknown
-  try {
-    raw = parse(yaml) ?? {}
-  } catch (error) {
-    if (error instanceof YAMLParseError)
-      throw new ConfigError([{ path: 'file', message: error.message.split('\n')[0] ?? '' }])
-    throw error
-  }
+export function readConfig(yaml: string, env: Env, folder = '.'): Config {
   const problems: Problem[] = []
-  return build(resolveEnv(raw, env, '', problems), problems)
+  const raw = parseYaml(yaml, 'file', problems)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return build(resolveEnv(raw ?? {}, env, '', problems), problems, folder)
 }
 
 /** The same from an object: the small set-ups that need no file. */
 export function configFrom(input: PolicyInput): Config {
-  return build(input, [])
+  return build(input, [], '.')
 }
 
-function build(raw: unknown, problems: Problem[]): Config {
+function build(raw: unknown, problems: Problem[], folder: string): Config {
   const parsed = PolicyFile.safeParse(raw)
   if (!parsed.success) throw new ConfigError([...problems, ...parsed.error.issues.flatMap(describe)])
   const file = parsed.data
   const plans = Object.keys(file.plans).length > 0 ? file.plans : PolicyFile.shape.plans.parse({ default: {} })
   problems.push(...relations({ ...file, plans }))
-  if (problems.length > 0) throw new ConfigError(problems)
-  return toDomain({ ...file, plans })
+  const sheet = readPrices(file.prices.file, folder, problems)
+  if (problems.length > 0 || sheet === null) throw new ConfigError(problems)
+  return toDomain({ ...file, plans }, sheet)
 }
 
-function toDomain(file: PolicyFile): Config {
-  return {
-    listeners: file.listeners,
-    dataDir: file.dataDir,
-    ...(file.redis.url === undefined ? {} : { redisUrl: file.redis.url }),
-    embeddedRedis: {
-      durability: file.redis.durability,
-      maxMemory: file.redis.maxMemory,
-      ...(file.redis.serverBin === undefined ? {} : { serverBin: file.redis.serverBin }),
-    },
-    ...(file.advertiseUrl === undefined ? {} : { advertiseUrl: file.advertiseUrl }),
-    door: file.door,
-    drain: file.drain,
-    logLevel: file.log.level,
-    pepper: file.security.pepper,
-    adminKeyHash: file.security.adminKeyHash,
-    providers: new Map(Object.entries(file.providers)) as Config['providers'],
-    models: new Map(
-      Object.entries(file.models).map(([name, m]) => [
-        name,
-        { kind: m.kind, targets: [{ provider: m.provider, model: m.model ?? name }, ...m.fallbacks] },
-      ]),
-    ),
-    plans: new Map(Object.entries(file.plans).map(([name, plan]) => [name, toPlan(plan)])),
-    tenants: new Map(Object.entries(file.tenants)),
+/** The built-in sheet, with the operator's rows where a file has some. Null when that file is wrong. */
+function readPrices(name: string | null, folder: string, problems: Problem[]): PriceSheet | null {
+  if (name === null) return PriceSheet.load()
+  let text: string
+  try {
+    text = readFileSync(resolve(folder, name), 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    problems.push({ path: 'prices.file', message: `'${name}' cannot be read (${code})` })
+    return null
   }
-}
-
-function toPlan(plan: PolicyFile['plans'][string]): PlanConfig {
-  const { warnings, ...session } = plan.session
-  return {
-    session: { ...session, durationWarnings: [...warnings].sort((a, b) => b - a) },
-    ceilings: { maxOutputTokens: plan.maxOutputTokens, tools: plan.tools, locked: plan.locked },
-    models: plan.models,
-  }
-}
-
-/** What the shape alone cannot say. */
-function relations(file: PolicyFile): Problem[] {
-  const problems: Problem[] = []
-  const wrong = (path: string, message: string) => problems.push({ path, message })
-  for (const [name, model] of Object.entries(file.models)) {
-    if (!(model.provider in file.providers))
-      wrong(`models.${name}.provider`, `no provider is named '${model.provider}'`)
-    model.fallbacks.forEach((fallback, i) => {
-      if (fallback.provider in file.providers) return
-      wrong(`models.${name}.fallbacks[${i}].provider`, `no provider is named '${fallback.provider}'`)
-    })
-  }
-  for (const [name, plan] of Object.entries(file.plans)) {
-    const at = `plans.${name}.session`
-    const { maxDuration, idle, warnings, wrapUp } = plan.session
-    if (idle !== null && idle.limit >= maxDuration) wrong(`${at}.idle.limit`, 'must be shorter than maxDuration')
-    if (idle !== null && idle.warnBefore >= idle.limit)
-      wrong(`${at}.idle.warnBefore`, 'must be shorter than idle.limit')
-    if (wrapUp !== null && wrapUp.before >= maxDuration)
-      wrong(`${at}.wrapUp.before`, 'must be shorter than maxDuration')
-    warnings.forEach((warning, i) => {
-      if (warning >= maxDuration) wrong(`${at}.warnings[${i}]`, 'must be shorter than maxDuration')
-    })
-    for (const model of plan.models ?? []) {
-      if (!(model in file.models)) wrong(`plans.${name}.models`, `no model is named '${model}'`)
+  const before = problems.length
+  const rows = parseYaml(text, `prices.file '${name}'`, problems)
+  if (problems.length > before) return null
+  try {
+    return PriceSheet.load(undefined, rows)
+  } catch (error) {
+    if (!(error instanceof PriceSheetError)) throw error
+    for (const { path, message } of error.problems) {
+      problems.push({ path: `prices.file '${name}'${path.replace(/^override\.?/, ' ')}`, message })
     }
+    return null
   }
-  const ids = new Set<string>()
-  for (const [name, tenant] of Object.entries(file.tenants)) {
-    if (!(tenant.plan in file.plans)) wrong(`tenants.${name}.plan`, `no plan is named '${tenant.plan}'`)
-    tenant.keys.forEach((key, i) => {
-      if (ids.has(key.id)) wrong(`tenants.${name}.keys[${i}].id`, `'${key.id}' is given twice`)
-      ids.add(key.id)
-    })
-  }
-  if (file.door.softBacklog > file.door.hardBacklog) wrong('door.softBacklog', 'must not exceed door.hardBacklog')
-  return problems
 }
 
-function describe(issue: z.core.$ZodIssue): Problem[] {
+/** JSON is YAML too. */
+function parseYaml(text: string, path: string, problems: Problem[]): unknown {
+  try {
+    return parse(text)
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error
+    problems.push({ path, message: error.message.split('\n')[0] ?? '' })
+    return null
+  }
+}
+
+/** Where in the file an issue of the schema is, in words an operator understands. */
+export function describe(issue: z.core.$ZodIssue): Problem[] {
   const path = pathOf(issue.path)
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ path: pathOf([...issue.path, key]), message: 'is not a setting' }))

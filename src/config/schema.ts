@@ -1,29 +1,10 @@
 import { z } from 'zod'
-import { bytes, ms } from '../units.ts'
+import { SCOPES } from '../auth/scopes.ts'
+import { budgetWarnings, installationLimits, planLimits, tenantLimits, throttle } from './limits-schema.ts'
+import { ledger, objective, prices, webhooks } from './money-schema.ts'
+import { duration, size } from './quantities.ts'
 
-/** `45s`, `1h`, `250ms`, or a bare number of milliseconds. */
-const DURATION = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/
-const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
-/** `256KiB`, `1MiB`, or a bare number of bytes. */
-const SIZE = /^(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB)$/
-const SIZE_UNITS: Record<string, number> = { B: 1, KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 }
-
-const duration = z
-  .union([z.string().regex(DURATION, 'expected a duration such as 45s, 30m or 1h'), z.number().int().min(0)])
-  .transform((value) => ms(quantity(value, DURATION, DURATION_UNITS)))
-  .meta({ description: 'A duration: 250ms, 45s, 30m, 1h, or milliseconds' })
-const size = z
-  .union([z.string().regex(SIZE, 'expected a size such as 256KiB or 1MiB'), z.number().int().min(1)])
-  .transform((value) => bytes(quantity(value, SIZE, SIZE_UNITS)))
-  .meta({ description: 'A size: 512B, 256KiB, 1MiB, or bytes' })
-
-function quantity(value: string | number, form: RegExp, units: Record<string, number>): number {
-  if (typeof value === 'number') return value
-  const [, n, unit] = form.exec(value) ?? []
-  return Math.round(Number(n) * (units[unit ?? ''] ?? 1))
-}
-
-const tenantId = z.string().regex(/^[a-z0-9_]{1,40}$/, 'expected 1 to 40 of a-z, 0-9 and _')
+export const tenantId = z.string().regex(/^[a-z0-9_]{1,40}$/, 'expected 1 to 40 of a-z, 0-9 and _')
 const origin = z.string().regex(/^(\*|https?:\/\/[^/\s]+)$/, 'expected scheme://host[:port]')
 
 const dial = z
@@ -91,21 +72,37 @@ const session = z.strictObject({
   opening: duration.prefault('15s'),
 })
 
-const plan = z.strictObject({
+export const plan = z.strictObject({
   session: session.prefault({}),
   maxOutputTokens: z.int().min(1).nullable().default(null),
   tools: z.boolean().default(true),
   locked: z.array(z.string()).default([]),
   models: z.array(z.string()).nullable().default(null),
+  limits: planLimits,
+  throttle,
+  budgetWarnings,
 })
 
-const tenant = z.strictObject({
+export const scopes = z.array(z.enum(SCOPES)).min(1)
+
+/** What may be said of a tenant, by the policy file and by the admin routes alike. */
+export const tenantSettings = z.strictObject({
   plan: z.string().default('default'),
-  keys: z
-    .array(z.strictObject({ id: z.string().regex(/^[a-z0-9]{8}$/), hash: z.string().regex(/^[0-9a-f]{64}$/) }))
-    .default([]),
   origins: z.array(origin).default([]),
   suspended: z.boolean().default(false),
+  limits: tenantLimits.default({}),
+})
+
+const tenant = tenantSettings.extend({
+  keys: z
+    .array(
+      z.strictObject({
+        id: z.string().regex(/^[a-z0-9]{8}$/),
+        hash: z.string().regex(/^[0-9a-f]{64}$/),
+        scopes: scopes.default([...SCOPES]),
+      }),
+    )
+    .default([]),
 })
 
 const listener = z.strictObject({
@@ -172,8 +169,13 @@ export const PolicyFile = z.strictObject({
     .prefault({}),
   providers: z.record(z.string(), provider).prefault({ loopback: { type: 'loopback' } }),
   models: z.record(z.string(), model).default({}),
+  limits: installationLimits,
   plans: z.record(z.string(), plan).default({}),
   tenants: z.record(tenantId, tenant).default({}),
+  prices,
+  ledger,
+  objective,
+  webhooks,
 })
 export type PolicyFile = z.infer<typeof PolicyFile>
 /** The file before defaults and units: what may be written. */

@@ -4,12 +4,13 @@ import { bodyLimit } from 'hono/body-limit'
 import { FAULTS, type Fault, FaultError, publicCode } from '../faults.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { type AdminDeps, adminRoutes } from './admin.ts'
 import { clientSecretRoutes } from './client-secrets.ts'
 import type { ClientSecretDeps } from './mint.ts'
 import { olderSecretRoutes } from './older-secrets.ts'
 import { type SessionRouteDeps, sessionRoutes } from './sessions.ts'
 
-export interface AppDeps extends ClientSecretDeps, SessionRouteDeps {
+export interface AppDeps extends Omit<ClientSecretDeps, 'audit'>, AdminDeps, SessionRouteDeps {
   log: Log
   metrics: Metrics
   /** Why this node should get no traffic now; null when it should. */
@@ -53,6 +54,7 @@ export function createApp(deps: AppDeps): OpenAPIHono {
   clientSecretRoutes(app, deps)
   olderSecretRoutes(app, deps)
   sessionRoutes(app, deps)
+  adminRoutes(app, deps)
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Parley', version: '1' } })
   app.notFound(() => {
     throw new FaultError('not_found', 'There is nothing at this address.')

@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { secretLimits } from '../config/limits-schema.ts'
 import { seconds } from '../units.ts'
 import { allowOrigins, type ClientSecretDeps, mint } from './mint.ts'
 
@@ -22,6 +23,8 @@ const Request = z
         unlocked: z.array(z.string().max(64)).max(32).default([]),
         /** Pages that may use the secret, as exact origins; those of the tenant when left out. */
         origins: z.array(z.string().max(256)).max(16).default([]),
+        /** What the session may do at most. Where the plan allows less, the plan holds: a secret can only lower. */
+        limits: secretLimits.prefault({}),
       })
       .prefault({}),
   })

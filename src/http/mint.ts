@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import type { Audit } from '../audit/audit.ts'
 import { authenticate, credentialsOf } from '../auth/authenticate.ts'
 import type { ClientSecrets } from '../auth/client-secrets.ts'
 import { isAllowedOrigin } from '../auth/origin.ts'
+import { requireScope } from '../auth/scopes.ts'
 import { grantedModel } from '../auth/session-fields.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
+import { NO_SECRET_LIMITS, type SecretLimits } from '../limits/accounts.ts'
 import { type Ms, seconds } from '../units.ts'
 
 export interface ClientSecretDeps {
   config(): Config
   clock: Clock
   secrets: ClientSecrets
+  audit: Audit
 }
 
 /** What a secret shall grant. */
@@ -25,11 +29,20 @@ export interface MintOrder {
   user: string | null
   unlocked: readonly string[]
   origins: readonly string[]
+  limits: SecretLimits
 }
 
 /** An order that says nothing but the session: one use, nothing unlocked. */
 export function plainOrder(session: MintOrder['session'], lifeSeconds: number): MintOrder {
-  return { session, life: seconds(lifeSeconds), uses: 1, user: null, unlocked: [], origins: [] }
+  return {
+    session,
+    life: seconds(lifeSeconds),
+    uses: 1,
+    user: null,
+    unlocked: [],
+    origins: [],
+    limits: NO_SECRET_LIMITS,
+  }
 }
 
 /**
@@ -51,17 +64,20 @@ export async function mint(
   if (credentials.value?.startsWith('ek_') === true) {
     throw new FaultError('forbidden', 'A client secret cannot mint another.')
   }
-  const { tenant, keyId } = await authenticate(config, deps.secrets, credentials, now)
+  const principal = await authenticate(config, deps.secrets, credentials, now)
+  requireScope(principal, 'mint')
+  const { tenant, keyId } = principal
   const model = grantedModel(order.session)
   if (model !== null && !config.models.has(model)) {
     const param = order.session.type === 'realtime' ? 'session.model' : 'session.audio.input.transcription.model'
     throw new FaultError('model_not_found', `The model '${model.slice(0, 128)}' does not exist here.`, { param })
   }
-  const { session, user, unlocked, origins } = order
-  const grant = { tenant, keyId, user, session, unlocked: [...unlocked], origins: [...origins] }
-  const { value, expiresAt } = await deps.secrets.mint(grant, order.uses, order.life, now).catch((cause: unknown) => {
+  const { session, user, unlocked, origins, limits, uses } = order
+  const grant = { tenant, keyId, user, session, unlocked: [...unlocked], origins: [...origins], limits }
+  const { value, id, expiresAt } = await deps.secrets.mint(grant, uses, order.life, now).catch((cause: unknown) => {
     throw new FaultError('store_unavailable', 'Secrets cannot be minted right now.', { cause, retryAfterMs: 2_000 })
   })
+  deps.audit.record({ kind: 'secret.minted', actor: `key:${keyId}`, tenant, subject: id, detail: { uses } })
   return { value, expiresAt: Math.floor(expiresAt / 1_000), id: `sess_${randomUUID().replaceAll('-', '')}` }
 }
 

@@ -1,7 +1,8 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { authenticate, credentialsOf } from '../auth/authenticate.ts'
+import { authenticateKey, credentialsOf } from '../auth/authenticate.ts'
 import type { ClientSecrets } from '../auth/client-secrets.ts'
-import { keyId, matches } from '../auth/keys.ts'
+import { isOperator } from '../auth/operator.ts'
+import { requireScope } from '../auth/scopes.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
@@ -123,11 +124,10 @@ async function tenantOf(
 ): Promise<string | null> {
   const config = deps.config()
   const credentials = credentialsOf({ authorization, 'api-key': apiKey })
-  const { value } = credentials
-  const isKey = value !== null && keyId(value) !== null
-  if (isKey && config.adminKeyHash !== null && matches(value, config.adminKeyHash, config.pepper)) return null
-  if (value?.startsWith('ek_') === true) throw new FaultError('forbidden', 'A client secret cannot be used here.')
-  return (await authenticate(config, deps.secrets, credentials, deps.clock.now())).tenant
+  if (isOperator(config, credentials)) return null
+  const principal = await authenticateKey(config, deps.secrets, credentials, deps.clock.now())
+  requireScope(principal, 'usage')
+  return principal.tenant
 }
 
 /** Another tenant's session is not there, as far as anybody can tell. */

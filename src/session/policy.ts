@@ -29,3 +29,15 @@ export interface IdlePolicy {
   /** At the limit, ask the model up to `times` in a row whether anybody is there, before the cut. */
   nudge: { times: number; instructions: string } | null
 }
+
+/** The same policy with a length of at most `most`, and nothing left of what lies beyond that. Null: as it is. */
+export function shortened(policy: SessionPolicy, most: Ms | null): SessionPolicy {
+  if (most === null || most >= policy.maxDuration) return policy
+  const { wrapUp } = policy
+  return {
+    ...policy,
+    maxDuration: most,
+    durationWarnings: policy.durationWarnings.filter((before) => before < most),
+    wrapUp: wrapUp !== null && wrapUp.before < most ? wrapUp : null,
+  }
+}

@@ -29,4 +29,10 @@ export const keys = {
   journal: (root: string) => `${root}:journal`,
   /** STRING below a root of limits: nano-dollars an account has spent in `budget`, `day:YYYY-MM-DD` or `month:YYYY-MM`. */
   spent: (root: string, kind: string, id: string, period: string) => `${root}:spent:${kind}:${id}:${period}`,
+  /** HASH: tenants, keys and plans made by the admin routes (store/stored-policy.ts), and the revision of them all. */
+  policy: 'parley:{policy}',
+  /** Channel: the policy has a new revision. */
+  policyChanged: 'parley:policy:changed',
+  /** HASH: key id → epoch ms of the hour in which it was last used. */
+  keyUse: 'parley:keys:used',
 } as const

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
+import { StoredSecretLimits } from '../limits/stored-secret-limits.ts'
 import type { EndReason } from '../session/end-reason.ts'
 import type { Instant } from '../units.ts'
 import { keys } from './keys.ts'
@@ -25,7 +26,13 @@ export const SessionHead = z.object({
   resumeWindow: z.number().nullable(),
   origin: z.string().nullable(),
   /** Session fields fixed when the client secret was minted, and those the caller may still change. */
-  grant: z.object({ session: z.record(z.string(), z.unknown()), unlocked: z.array(z.string()) }).nullable(),
+  grant: z
+    .object({
+      session: z.record(z.string(), z.unknown()),
+      unlocked: z.array(z.string()),
+      limits: StoredSecretLimits,
+    })
+    .nullable(),
 })
 export type SessionHead = z.infer<typeof SessionHead>
 

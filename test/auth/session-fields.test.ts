@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { SecretGrant } from '../../src/auth/principal.ts'
 import { type Ceilings, checkResponseCreate, checkSessionUpdate, openingUpdate } from '../../src/auth/session-fields.ts'
+import { NO_SECRET_LIMITS } from '../../src/limits/accounts.ts'
 import { instant } from '../../src/units.ts'
 
 const open: Ceilings = { maxOutputTokens: null, tools: true, locked: [] }
@@ -10,6 +11,7 @@ const grant = (session: Record<string, unknown>, unlocked: string[] = []): Secre
   session,
   unlocked,
   origins: [],
+  limits: NO_SECRET_LIMITS,
   expiresAt: instant(0),
 })
 

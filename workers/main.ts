@@ -1,7 +1,7 @@
 import { Queue, Worker } from 'bullmq'
 import type { Clock } from '../src/clock.ts'
 import type { Log } from '../src/log.ts'
-import { Nodes } from '../src/store/nodes.ts'
+import { Census } from '../src/store/nodes.ts'
 import { connectForQueue } from '../src/store/redis.ts'
 import { SessionRecords } from '../src/store/session-records.ts'
 import type { Store } from '../src/store/store.ts'
@@ -33,8 +33,8 @@ export async function startWorkers({ clock, log, store }: WorkerDeps): Promise<A
   await chores.upsertJobScheduler('sweep-sessions', { every: SWEEP_EVERY_MS }, template)
 
   const records = new SessionRecords(store.redis, 'workers')
-  const nodes = { find: (id: string) => Nodes.addressOf(store.redis, id) }
-  const worker = new Worker(CHORES, () => sweepSessions({ clock, log, records, nodes }), {
+  const census = new Census(store.redis)
+  const worker = new Worker(CHORES, () => sweepSessions({ clock, log, records, census }), {
     connection,
     lockDuration: STALLED_AFTER_MS,
     stalledInterval: STALLED_AFTER_MS,

@@ -12,7 +12,9 @@ import type { VoiceDetection } from '../voice/detector.ts'
 import type { Directory } from './directory.ts'
 import { Greeting } from './greeting.ts'
 import { Journal, type JournalItem } from './journal.ts'
-import { LiveSession, type LiveSessionOptions } from './live-session.ts'
+import { LiveSession } from './live-session.ts'
+import type { LiveSessionOptions } from './live-session-options.ts'
+import type { RecordKeeper } from './record-keeper.ts'
 
 /** What a caller asks for in the query of its upgrade. */
 export interface Wish {
@@ -27,6 +29,7 @@ export interface AdmissionDeps {
   clock: Clock
   log: Log
   records: SessionRecords
+  keeper: RecordKeeper
   directory: Directory
   upstreams: Upstreams
   voices: VoiceDetection
@@ -81,8 +84,10 @@ export class Admission {
     judged: { head: SessionHead; plan: PlanConfig },
   ): Promise<void> {
     const { head, plan } = judged
-    const { records, clock } = this.#deps
+    const { records, keeper, clock } = this.#deps
     await records.create(head, null, clock.now()).catch((cause: unknown) => {
+      // A store that hangs may still do what it was asked.
+      void keeper.owe(head.id, () => records.discard(head.id))
       throw new FaultError('store_unavailable', 'Sessions cannot be started right now.', { cause, retryAfterMs: 2_000 })
     })
     this.#run(peer, {
@@ -96,9 +101,14 @@ export class Admission {
     })
   }
 
+  /** Is enough known of a session, and its plan still there, to go on with it? */
+  canCarryOn({ head, tail }: SessionRecord): boolean {
+    return tail !== null && this.#deps.config().plans.has(head.plan)
+  }
+
   /** Goes on with a session whose node is gone and that this node has just claimed, at a new provider connection. */
   carryOn(peer: Peer, record: SessionRecord, seen: number): void {
-    const { head, tail } = record
+    const { head, tail, usage } = record
     const plan = this.#deps.config().plans.get(head.plan)
     if (plan === undefined || tail === null)
       throw new FaultError('session_not_found', 'The session cannot be continued.')
@@ -113,7 +123,7 @@ export class Admission {
       ceilings,
       grant,
       speaksParley: true,
-      carriedOver: { tail, seen },
+      carriedOver: { tail, usage, seen },
       greeting: new Greeting(withoutNulls(session), items),
     })
   }
@@ -132,7 +142,7 @@ export class Admission {
       phaseChanged: (s, from, to) => directory.phaseChanged(s, from, to),
       ended: (s, reason) => {
         hangUp.abort()
-        directory.ended(s, reason)
+        return directory.ended(s, reason)
       },
       rotated: async (_s, resumeHash) => {
         await records
@@ -142,6 +152,7 @@ export class Admission {
     })
     directory.add(session)
     session.admit(peer)
+    directory.admitted(session)
     log.info({ sessionId: head.id, tenant: head.tenant, model: head.model }, 'session admitted')
     upstreams.open(config, head.model, head.kind, hangUp.signal).then(
       (reached) => session.opened(reached.peer),

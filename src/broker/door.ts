@@ -17,6 +17,7 @@ import type { Admission, Wish } from './admission.ts'
 import { clientAddress } from './client-address.ts'
 import type { Directory } from './directory.ts'
 import { endFault } from './dismissal.ts'
+import type { RecordKeeper } from './record-keeper.ts'
 import { Refusals } from './refusals.ts'
 import { hashToken, sessionOfToken } from './resume-token.ts'
 import { RELAYED_HEADER, splice } from './splice.ts'
@@ -28,6 +29,7 @@ export interface DoorDeps {
   metrics: Metrics
   secrets: ClientSecrets
   records: SessionRecords
+  keeper: RecordKeeper
   nodes: Nodes
   directory: Directory
   admission: Admission
@@ -57,6 +59,8 @@ export class Door {
   readonly #upgrades: CallerUpgrades
   readonly #refusals: Refusals
   readonly #addresses = new AddressLimits()
+  /** Visits that have led to a session or a refusal not yet. */
+  readonly #arriving = new Set<Promise<void>>()
   #isDraining = false
 
   constructor(deps: DoorDeps) {
@@ -68,6 +72,11 @@ export class Door {
   /** No new sessions from now on. */
   close(): void {
     this.#isDraining = true
+  }
+
+  /** Resolves once everybody who had come before the door was closed is in or refused. */
+  async settled(): Promise<void> {
+    while (this.#arriving.size > 0) await Promise.all(this.#arriving)
   }
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -90,10 +99,17 @@ export class Door {
       wish: wishOf(url, request),
       seen: Number(url.searchParams.get('resume_from') ?? 0),
     }
-    this.#receive(visit).catch((error: unknown) => {
-      log.error({ err: error }, 'the door failed')
-      socket.destroy()
-    })
+    this.#follow(
+      this.#receive(visit).catch((error: unknown) => {
+        log.error({ err: error }, 'the door failed')
+        socket.destroy()
+      }),
+    )
+  }
+
+  #follow(arrival: Promise<void>): void {
+    this.#arriving.add(arrival)
+    void arrival.then(() => this.#arriving.delete(arrival))
   }
 
   async #receive(visit: Visit): Promise<void> {
@@ -134,7 +150,7 @@ export class Door {
   }
 
   async #elsewhere(visit: Visit, hash: string, sessionId: string): Promise<void> {
-    const { records, nodes, metrics, admission, clock } = this.#deps
+    const { records, keeper, nodes, metrics, admission, clock } = this.#deps
     const record = await records.read(sessionId).catch(storeIsAway)
     if (record === null) throw unknownSession()
     if (record.phase === 'ended') throw this.#endOf(record)
@@ -151,12 +167,27 @@ export class Door {
     }
     if (clock.now() >= record.head.admitted + record.head.maxDuration) throw unknownSession()
     const window = record.head.resumeWindow ?? 0
-    // The node may have died up to a lease before anybody could know.
-    if (clock.now() - record.updated > window + LEASE_GRACE_MS) throw unknownSession()
-    const claimed = await records.claim(sessionId, record.owner, hash, randomHash()).catch(storeIsAway)
+    // The record is as old as its last change; a node that died did so after its last beat, and up to a lease before
+    // anybody could know.
+    const lastSign = Math.max(record.updated, (await nodes.lastBeat(record.owner).catch(storeIsAway)) ?? 0)
+    if (clock.now() - lastSign > window + LEASE_GRACE_MS) throw unknownSession()
+    if (!admission.canCarryOn(record)) throw unknownSession()
+    const next = randomHash()
+    const giveBack = () => void keeper.owe(sessionId, () => records.giveBack(sessionId, next, hash))
+    const claimed = await records.claim(sessionId, record.owner, hash, next).catch((cause: unknown) => {
+      giveBack()
+      return storeIsAway(cause)
+    })
     if (!claimed) throw unknownSession()
     metrics.resumed.inc({ found: 'orphaned' })
-    this.#accept(visit, async (peer) => admission.carryOn(peer, record, visit.seen))
+    let isIn = false
+    this.#accept(visit, async (peer) => {
+      isIn = true
+      admission.carryOn(peer, record, visit.seen)
+    })
+    // A caller that is gone again before it was in comes back with the token it has.
+    if (visit.socket.destroyed && !isIn) giveBack()
+    else visit.socket.once('close', () => isIn || giveBack())
   }
 
   /** The key behind a session must still be good when its caller comes back. */
@@ -178,7 +209,7 @@ export class Door {
 
   #accept(visit: Visit, then: (peer: WsPeer) => Promise<void>): void {
     this.#upgrades.accept(visit.request, visit.socket, visit.head, (peer) => {
-      then(peer).catch((error: unknown) => this.#tell(visit, peer, error))
+      this.#follow(then(peer).catch((error: unknown) => this.#tell(visit, peer, error)))
     })
   }
 

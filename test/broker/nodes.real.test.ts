@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { keys } from '../../src/store/keys.ts'
-import { Nodes } from '../../src/store/nodes.ts'
+import { Census } from '../../src/store/nodes.ts'
 import { SessionRecords } from '../../src/store/session-records.ts'
 import { sweepSessions } from '../../workers/sweep-sessions.ts'
 import { Caller } from '../support/caller.ts'
@@ -95,9 +95,9 @@ describe('two nodes on one Redis', () => {
       grant: null,
     }
     await records.create(head, null, now)
-    const nodes = { find: (id: string) => Nodes.addressOf(one.store.redis, id) }
+    const census = new Census(one.store.redis)
     const sweep = (after: number) =>
-      sweepSessions({ clock: { ...systemClock, now: () => (now + after) as typeof now }, log: silent, records, nodes })
+      sweepSessions({ clock: { ...systemClock, now: () => (now + after) as typeof now }, log: silent, records, census })
     expect(await sweep(5_000)).toBe(0)
     expect(await sweep(20_000)).toBe(1)
     expect(await sweep(20_000)).toBe(0)

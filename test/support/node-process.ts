@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { on, once } from 'node:events'
+import { readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { WebSocket } from 'ws'
 import type { PolicyInput } from '../../src/config/schema.ts'
 import type { SessionView } from '../../src/http/sessions.ts'
+import { eventually } from './eventually.ts'
 import { admin, policy, TempFolder } from './parley.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
@@ -47,7 +50,7 @@ export class NodeProcess implements AsyncDisposable {
     const file = join(this.folder.path, 'parley.yaml')
     // JSON is YAML.
     writeFileSync(file, JSON.stringify(policy(options.provider, join(this.folder.path, 'data'), changes)))
-    const args = options.only === undefined ? [MAIN] : [MAIN, '--only', options.only]
+    const args = ['--inspect=127.0.0.1:0', MAIN, ...(options.only === undefined ? [] : ['--only', options.only])]
     const env = { PATH: process.env.PATH, HOME: this.folder.path, PARLEY_CONFIG: file }
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
@@ -69,7 +72,10 @@ export class NodeProcess implements AsyncDisposable {
     node.#child.stderr?.on('data', read)
     void node.exited.then(() => reject(new Error(`the node ended at once: ${node.output}`)))
     node.url = await promise
-    if ((await fetch(`${node.url}/readyz`)).status !== 200) throw new Error('the node runs but is not ready')
+    await eventually(async () => {
+      const { status } = await fetch(`${node.url}/readyz`)
+      if (status !== 200) throw new Error(`the node runs but is not ready: ${node.output}`)
+    }, 5_000)
     return node
   }
 
@@ -105,10 +111,14 @@ export class NodeProcess implements AsyncDisposable {
     return readdirSync(folder).filter((fd) => isSocket(join(folder, fd))).length
   }
 
-  /** Resident memory, bytes. */
-  memory(): number {
-    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))?.[1]
-    return Number(kib) * 1_024
+  /** Memory that is still needed once the collector has been round, inside and outside its heap, bytes. */
+  async memory(): Promise<number> {
+    const address = /Debugger listening on (ws:\S+)/.exec(this.output)?.[1]
+    using inspector = new Inspector(String(address))
+    await inspector.ask('HeapProfiler.collectGarbage')
+    const expression = 'process.memoryUsage().heapUsed + process.memoryUsage().external'
+    const { result } = await inspector.ask('Runtime.evaluate', { expression })
+    return Number((result as { value: unknown }).value)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -123,6 +133,31 @@ export class NodeProcess implements AsyncDisposable {
     const response = await fetch(`${this.url}${path}`, { headers: { Authorization: `Bearer ${admin.key}` } })
     if (!response.ok) throw new Error(`${path}: HTTP ${response.status}`)
     return response.json()
+  }
+}
+
+/** Asks the engine of a running process, over its debugging protocol. */
+class Inspector implements Disposable {
+  readonly #socket: WebSocket
+  #asked = 0
+
+  constructor(url: string) {
+    this.#socket = new WebSocket(url)
+  }
+
+  async ask(method: string, params: object = {}): Promise<Record<string, unknown>> {
+    if (this.#socket.readyState === WebSocket.CONNECTING) await once(this.#socket, 'open')
+    const id = ++this.#asked
+    this.#socket.send(JSON.stringify({ id, method, params }))
+    for await (const [data] of on(this.#socket, 'message')) {
+      const answer = JSON.parse(String(data)) as { id?: number; result: Record<string, unknown> }
+      if (answer.id === id) return answer.result
+    }
+    throw new Error('unreachable')
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.terminate()
   }
 }
 

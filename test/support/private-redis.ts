@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Redis } from 'ioredis'
+import { keys } from '../../src/store/keys.ts'
 import { TempFolder } from './parley.ts'
 
 /** A Redis of the test's own, on a unix socket, that can be frozen, killed and started again with what it had. */
@@ -50,14 +51,30 @@ export class PrivateRedis implements AsyncDisposable {
   }
 
   /** Ids of all sessions whose records say that they have not ended, whoever lists them or not. */
-  async unended(): Promise<string[]> {
-    const redis = new Redis({ path: this.#socket })
-    try {
+  unended(): Promise<string[]> {
+    return this.#look(async (redis) => {
       const ids: string[] = []
       for (const key of await redis.keys('parley:session:*')) {
         if ((await redis.hget(key, 'phase')) !== 'ended') ids.push(/\{(.*)\}/.exec(key)?.[1] ?? key)
       }
       return ids.sort()
+    })
+  }
+
+  /** SHA-256 of the token with which a session can be resumed at any node. */
+  tokenHash(sessionId: string): Promise<string | null> {
+    return this.#look((redis) => redis.hget(keys.session(sessionId), 'resume'))
+  }
+
+  /** How often the workers have looked for sessions of dead nodes since then, epoch ms. */
+  sweepsSince(since: number): Promise<number> {
+    return this.#look((redis) => redis.zcount('bull:parley-chores:completed', since, '+inf'))
+  }
+
+  async #look<T>(read: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = new Redis({ path: this.#socket })
+    try {
+      return await read(redis)
     } finally {
       redis.disconnect()
     }

@@ -3,9 +3,11 @@ import { Loopback } from '../../src/upstream/loopback/server.ts'
 import { ThreadedVoiceDetection } from '../../src/voice/voice-detection.ts'
 import { silent } from './parley.ts'
 
+/** One for all providers of a test file, as in a node: the native detector can be loaded by one thread of a process only. */
+const voices = new ThreadedVoiceDetection(systemClock, silent)
+
 /** The provider, played in the test's own process; it speaks no faster than it is heard, so that answers last. */
 export async function startProvider(stack: AsyncDisposableStack): Promise<Loopback> {
-  const voices = stack.use(new ThreadedVoiceDetection(systemClock, silent))
   const listen = { port: 0 }
   return stack.use(await Loopback.start({ listen, clock: systemClock, voices, key: 'sk-provider-secret', speed: 1 }))
 }

@@ -80,7 +80,10 @@ export class RecordKeeper {
     const due: Array<() => Promise<void>> = []
     for (const [sessionId, write] of this.#owed) due.push(() => this.#pay(sessionId, write))
     for (const page of this.#pages.values()) {
-      if (page.isWriting || now - page.writtenAt < WRITE_EVERY_MS || page.written === stateOf(page.session)) continue
+      if (page.isWriting || now - page.writtenAt < WRITE_EVERY_MS) continue
+      // A parked caller may have come back to a node that took this one for dead: only a write finds out.
+      const isSettled = page.session.state.phase !== 'parked' && page.written === stateOf(page.session)
+      if (isSettled) continue
       due.push(() => this.#write(page))
     }
     // Another one each time, so that one that cannot be written at all does not keep back the rest.

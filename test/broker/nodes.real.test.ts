@@ -5,6 +5,7 @@ import { Census } from '../../src/store/nodes.ts'
 import { SessionRecords } from '../../src/store/session-records.ts'
 import { sweepSessions } from '../../workers/sweep-sessions.ts'
 import { Caller } from '../support/caller.ts'
+import { eventually } from '../support/eventually.ts'
 import { demo, Parley, silent } from '../support/parley.ts'
 
 describe('two nodes on one Redis', () => {
@@ -49,6 +50,8 @@ describe('two nodes on one Redis', () => {
     for (;;) if (((await records.read(session_id))?.tail?.items.length ?? 0) >= 2) break
     const owner = (await one.store.redis.hget(keys.session(session_id), 'owner')) as string
     await one.store.redis.del(keys.node(owner))
+    // Nothing has changed for an hour; its node was alive until now.
+    await one.store.redis.hset(keys.session(session_id), 'updated', String(systemClock.now() - 3_600_000))
     const seen = first.events.filter((event) => !event.type.startsWith('parley.')).length
     first.vanish()
 
@@ -60,7 +63,12 @@ describe('two nodes on one Redis', () => {
     const view = await fetch(`${two.url}/v1/sessions/${session_id}`, {
       headers: { Authorization: `Bearer ${demo.key}` },
     })
-    expect(await view.json()).toMatchObject({ phase: 'live', tenant: 'acme' })
+    // What was used at the first node counts.
+    expect(await view.json()).toMatchObject({ phase: 'live', tenant: 'acme', usage: { responses: 2 } })
+    // The first node finds out that it has been left, and takes nothing from its successor.
+    await eventually(() => expect(one.loopback.live).toBe(0), 5_000)
+    expect(await records.live()).toContain(session_id)
+    expect((await records.read(session_id))?.phase).toBe('live')
 
     using third = back(two, resume_token, seen)
     expect(((await third.next('error')).error as { code: string }).code).toBe('session_not_found')

@@ -97,11 +97,16 @@ export class NodeProcess implements AsyncDisposable {
     return (await this.#get(`/v1/sessions/${id}`)) as SessionView
   }
 
-  /** Sum of the gauge over all phases. */
-  async gauge(): Promise<number> {
+  /** Sessions by the gauge, all phases together. */
+  gauge(): Promise<number> {
+    return this.count('parley_sessions')
+  }
+
+  /** A metric, summed over its labels. Throws when one is below zero. */
+  async count(metric: string): Promise<number> {
     const text = await (await fetch(`${this.url}/metrics`)).text()
-    const values = [...text.matchAll(/^parley_sessions\{.*\} (-?\d+)$/gm)].map((match) => Number(match[1]))
-    if (values.some((value) => value < 0)) throw new Error(`a gauge below zero: ${text}`)
+    const values = [...text.matchAll(new RegExp(`^${metric}\\{.*\\} (-?\\d+)$`, 'gm'))].map((match) => Number(match[1]))
+    if (values.some((value) => value < 0)) throw new Error(`a metric below zero: ${text}`)
     return values.reduce((sum, value) => sum + value, 0)
   }
 

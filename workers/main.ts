@@ -14,6 +14,8 @@ const SWEEP_EVERY_MS = 10_000
 const STALLED_AFTER_MS = 10_000
 /** How long a worker may take to finish what it has in hand when it is told to stop, ms. */
 const CLOSE_WITHIN_MS = 10_000
+/** The same while Redis is away: nothing in hand can be finished, and a farewell to it would wait for its return. */
+const CLOSE_WITHIN_AWAY_MS = 500
 
 export interface WorkerDeps {
   clock: Clock
@@ -43,7 +45,8 @@ export async function startWorkers({ clock, log, store }: WorkerDeps): Promise<A
   worker.on('error', (error) => log.debug({ why: error.message }, 'worker waits'))
   stack.defer(async () => {
     const closed = worker.close()
-    const patience = AbortSignal.timeout(CLOSE_WITHIN_MS)
+    const isThere = store.redis.status === 'ready'
+    const patience = AbortSignal.timeout(isThere ? CLOSE_WITHIN_MS : CLOSE_WITHIN_AWAY_MS)
     const { promise: gaveUp, resolve } = Promise.withResolvers<void>()
     patience.addEventListener('abort', () => resolve(), { once: true })
     await Promise.race([closed, gaveUp])

@@ -105,6 +105,27 @@ describe.concurrent('Redis away', () => {
   })
 })
 
+describe.concurrent('SIGTERM while Redis is away', () => {
+  test.each(outages)('S7 when it $name the node still ends by its deadline', async ({ begin }) => {
+    await using stack = new AsyncDisposableStack()
+    const redis = stack.use(await PrivateRedis.start())
+    const upstream = await startProvider(stack)
+    const policy = { plans, drain: { deadline: '4s' as const } }
+    const node = stack.use(await NodeProcess.start({ provider: upstream.baseUrl, redis: redis.url, policy }))
+    using crowd = await Crowd.gather(node, 6)
+    await begin(redis)
+    const told = performance.now()
+    node.kill('SIGTERM')
+    const { code, at } = await node.exited
+    expect(code, node.output).toBe(0)
+    expect(at - told).toBeLessThan(4_000 + 2_500)
+    for (const { caller, speaksParley } of crowd.guests) {
+      expect((await caller.closed()).code).toBe(speaksParley ? 4200 : 1001)
+    }
+    await eventually(() => expect(upstream.live).toBe(0), 5_000)
+  })
+})
+
 describe.concurrent("a Redis of the node's own", () => {
   const server = (node: NodeProcess) => Number(readFileSync(join(node.folder.path, 'data/redis/server.pid'), 'utf8'))
 

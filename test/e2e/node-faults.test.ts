@@ -43,11 +43,10 @@ describe.concurrent('a node that goes away', () => {
     const upstream = await startProvider(stack)
     const options = { provider: upstream.baseUrl, redis: redis.url, policy: { plans } }
     const nodes = await Promise.all([
-      NodeProcess.start({ ...options, only: 'broker' }),
-      NodeProcess.start(options),
-      NodeProcess.start({ ...options, only: 'broker' }),
+      NodeProcess.start({ ...options, only: 'broker' }, stack),
+      NodeProcess.start(options, stack),
+      NodeProcess.start({ ...options, only: 'broker' }, stack),
     ])
-    for (const node of nodes) stack.use(node)
     const [dying, second, third] = nodes
     const before = await Promise.all([second, third].map(holdings))
     using lost = await Crowd.gather(dying, 32)
@@ -107,9 +106,7 @@ describe.concurrent('a node that goes away', () => {
     upstream.faults = { lateUsage: 300 }
     const policy = { plans, drain: { deadline: '6s' as const } }
     const options = { provider: upstream.baseUrl, redis: redis.url, policy }
-    const [leaving, staying] = await Promise.all([NodeProcess.start(options), NodeProcess.start(options)])
-    stack.use(leaving)
-    stack.use(staying)
+    const [leaving, staying] = await Promise.all([NodeProcess.start(options, stack), NodeProcess.start(options, stack)])
     const before = await holdings(staying)
     using crowd = await Crowd.gather(leaving, 50)
     // One whose session is at the other node has come back to this one, and is joined to it.
@@ -176,7 +173,7 @@ describe.concurrent('a node that goes away', () => {
     await using stack = new AsyncDisposableStack()
     const redis = stack.use(await PrivateRedis.start())
     const upstream = await startProvider(stack)
-    const node = stack.use(await NodeProcess.start({ provider: upstream.baseUrl, redis: redis.url }))
+    const node = await NodeProcess.start({ provider: upstream.baseUrl, redis: redis.url }, stack)
     // A provider that owes usage for ever.
     upstream.faults = { stall: 8 }
     using crowd = await Crowd.gather(node, 6, ['listening'])

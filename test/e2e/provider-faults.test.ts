@@ -25,7 +25,7 @@ describe.concurrent('a provider that goes wrong under 50 conversations', () => {
   test('S6 the lines drop: every caller is told at once, and may come again', async () => {
     await using stack = new AsyncDisposableStack()
     const upstream = await startProvider(stack)
-    const node = stack.use(await NodeProcess.start({ provider: upstream.baseUrl }))
+    const node = await NodeProcess.start({ provider: upstream.baseUrl }, stack)
     const before = { sockets: node.sockets(), memory: await node.memory() }
     for (let round = 0; round < 2; round++) {
       using crowd = await Crowd.gather(node, 50)
@@ -48,7 +48,7 @@ describe.concurrent('a provider that goes wrong under 50 conversations', () => {
     const upstream = await startProvider(stack)
     // The line stays up and answers pings; nothing is said any more after the first pieces of the answer.
     upstream.faults = { stall: 12 }
-    const node = stack.use(await NodeProcess.start({ provider: upstream.baseUrl }))
+    const node = await NodeProcess.start({ provider: upstream.baseUrl }, stack)
     using crowd = await Crowd.gather(node, 50, ['listening'])
     const since = performance.now()
     const callers = crowd.guests.map((guest) => guest.caller)
@@ -61,13 +61,13 @@ describe.concurrent('a provider that goes wrong under 50 conversations', () => {
   })
 
   test('S6 lines that are up and dead: two missed pings, and the callers are told', async () => {
-    await using upstream = await RawUpstream.start()
+    await using stack = new AsyncDisposableStack()
+    const upstream = stack.use(await RawUpstream.start())
     const policy = { door: { pingEvery: '2s' as const } }
-    await using node = await NodeProcess.start({ provider: upstream.baseUrl, policy })
+    const node = await NodeProcess.start({ provider: upstream.baseUrl, policy }, stack)
     const before = node.sockets()
     const arrivals = Array.from({ length: 50 }, () => Caller.connect(node.door(), demo.key))
     const callers = await Promise.all(arrivals)
-    using stack = new DisposableStack()
     for (const caller of callers) stack.use(caller)
     const since = performance.now()
     for (const socket of upstream.sockets) socket.pause()

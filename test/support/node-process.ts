@@ -59,9 +59,9 @@ export class NodeProcess implements AsyncDisposable {
     this.exited = promise
   }
 
-  /** Resolves once the node says that it runs and calls itself ready. */
-  static async start(options: NodeOptions): Promise<NodeProcess> {
-    const node = new NodeProcess(options)
+  /** Resolves once the node says that it runs and calls itself ready. It is the stack's from its first moment on. */
+  static async start(options: NodeOptions, stack: AsyncDisposableStack): Promise<NodeProcess> {
+    const node = stack.use(new NodeProcess(options))
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     const read = (chunk: Buffer) => {
       node.output += chunk.toString('utf8')

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
@@ -12,6 +12,7 @@ import { ClientSecrets } from './auth/client-secrets.ts'
 import { Admission } from './broker/admission.ts'
 import { Directory } from './broker/directory.ts'
 import { Door } from './broker/door.ts'
+import { RecordKeeper } from './broker/record-keeper.ts'
 import { ClusterRegistry } from './broker/registry.ts'
 import { endRevoked } from './broker/revocation.ts'
 import type { Clock } from './clock.ts'
@@ -24,7 +25,7 @@ import { Nodes } from './store/nodes.ts'
 import { PolicyStore } from './store/policy-store.ts'
 import { SessionRecords } from './store/session-records.ts'
 import type { Store } from './store/store.ts'
-import { later } from './units.ts'
+import { later, ms } from './units.ts'
 import { Loopback } from './upstream/loopback/server.ts'
 import { Upstreams } from './upstream/upstreams.ts'
 import type { VoiceDetection } from './voice/detector.ts'
@@ -60,6 +61,10 @@ const HTTP = {
   connectionsCheckingInterval: 5_000,
 }
 const MOST_CONNECTIONS = 10_000
+/** Of the time to drain, so much at most is kept for usage that comes after the last response was cut short, ms. */
+const LAST_USAGE_MS = 3_000
+/** How long callers have to answer the close frame of a node that stops, ms. */
+const LAST_WORD_MS = 1_000
 
 /** Starts a node: provider, doors. Throws with a plain sentence when something it needs is missing. */
 export async function serve(config: Config, { clock, log, store, voices }: Surroundings): Promise<Running> {
@@ -80,12 +85,13 @@ export async function serve(config: Config, { clock, log, store, voices }: Surro
 
   const records = new SessionRecords(redis, nodeId)
   const secrets = new ClientSecrets(redis)
-  const directory = new Directory(clock, log, records, metrics, () => policy.config.door)
+  const keeper = new RecordKeeper(clock, log, records, metrics)
+  const directory = new Directory(clock, log, keeper, metrics, () => policy.config.door)
   stack.defer(() => directory.stop())
   await policy.start()
   const upstreams = new Upstreams(clock, log, loopbackSocket)
   const current = () => policy.config
-  const admission = new Admission({ config: current, clock, log, records, directory, upstreams, voices, audit })
+  const admission = new Admission({ config: current, clock, log, records, keeper, directory, upstreams, voices, audit })
 
   const servers: Server[] = []
   let certFile: string | null = null
@@ -94,18 +100,22 @@ export async function serve(config: Config, { clock, log, store, voices }: Surro
     certFile ??= certificate?.certFile ?? null
     const server = certificate === null ? createServer(HTTP) : createTlsServer({ ...HTTP, ...certificate })
     server.maxConnections = MOST_CONNECTIONS
+    const connections = connectionsOf(server)
     await listen(server, listener.host, listener.port)
-    stack.defer(() => closeServer(server))
+    stack.defer(() => closeServer(server, connections, clock))
     servers.push(server)
   }
   const urls = servers.map((server, i) => urlOf(server, config, i))
 
-  const nodes = stack.use(new Nodes(nodeId, config.advertiseUrl ?? urls[0] ?? '', redis, log))
-  await nodes.start((order) => {
-    directory.find(order.sessionId)?.dispatch({ type: 'end_requested', reason: 'ended_by_operator' })
+  const nodes = stack.use(new Nodes(nodeId, config.advertiseUrl ?? urls[0] ?? '', redis, clock, log))
+  await nodes.start(({ sessionId }) => {
+    const session = directory.find(sessionId)
+    if (session !== null) session.dispatch({ type: 'end_requested', reason: 'ended_by_operator' })
+    else void keeper.owe(sessionId, () => endUnowned(records, sessionId, nodeId, clock))
   })
   const registry = new ClusterRegistry(directory, records, nodes, clock)
-  const door = new Door({ config: current, clock, log, metrics, secrets, records, nodes, directory, admission })
+  const all = { config: current, clock, log, metrics, secrets, records, keeper, nodes, directory, admission }
+  const door = new Door(all)
   let isDraining = false
   const app = createApp({
     config: current,
@@ -138,17 +148,24 @@ export async function serve(config: Config, { clock, log, store, voices }: Surro
     drain: async () => {
       isDraining = true
       door.close()
-      const by = later(clock.now(), policy.config.drain.deadline)
-      for (const session of directory.all()) {
-        session.dispatch({ type: 'node_draining', by, resumable: session.isResumable })
-      }
+      const { deadline } = policy.config.drain
+      // What was cut short at the end still owes its usage, and has a moment to report it.
+      const room = Math.min(LAST_USAGE_MS, deadline / 4)
+      directory.drain(later(clock.now(), ms(deadline - room)))
+      const alarm = clock.at(later(clock.now(), deadline), () => directory.stopAll())
+      await door.settled()
       await directory.emptied()
+      alarm[Symbol.dispose]()
       await stack.disposeAsync()
     },
-    stopNow: () => {
-      for (const session of directory.all()) session.dispatch({ type: 'end_requested', reason: 'going_away' })
-    },
+    stopNow: () => directory.stopAll(),
   }
+}
+
+/** Ends the record of a session that this node is said to hold and does not. */
+async function endUnowned(records: SessionRecords, id: string, nodeId: string, clock: Clock): Promise<void> {
+  const record = await records.outline(id)
+  if (record?.owner === nodeId) await records.endOrphan(record, clock.now())
 }
 
 /** A socket path must stay short, whatever the data folder. */
@@ -166,11 +183,26 @@ async function listen(server: Server, host: string, port: number): Promise<void>
   await promise
 }
 
-async function closeServer(server: Server): Promise<void> {
+/** Every connection of a server that is open; the server itself forgets those that speak WebSocket. */
+function connectionsOf(server: Server): ReadonlySet<Socket> {
+  const open = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  return open
+}
+
+/** Connections that stay open, those joined to another node and those whose refusal is held among them, are cut. */
+async function closeServer(server: Server, open: ReadonlySet<Socket>, clock: Clock): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   server.close(() => resolve())
   server.closeAllConnections()
+  const alarm = clock.at(later(clock.now(), ms(LAST_WORD_MS)), () => {
+    for (const socket of open) socket.destroy()
+  })
   await promise
+  alarm[Symbol.dispose]()
 }
 
 function urlOf(server: Server, config: Config, i: number): string {

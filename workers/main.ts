@@ -1,7 +1,7 @@
 import { Queue, Worker } from 'bullmq'
 import type { Clock } from '../src/clock.ts'
 import type { Log } from '../src/log.ts'
-import { Nodes } from '../src/store/nodes.ts'
+import { Census } from '../src/store/nodes.ts'
 import { connectForQueue } from '../src/store/redis.ts'
 import { SessionRecords } from '../src/store/session-records.ts'
 import type { Store } from '../src/store/store.ts'
@@ -14,6 +14,8 @@ const SWEEP_EVERY_MS = 10_000
 const STALLED_AFTER_MS = 10_000
 /** How long a worker may take to finish what it has in hand when it is told to stop, ms. */
 const CLOSE_WITHIN_MS = 10_000
+/** The same while Redis is away: nothing in hand can be finished, and a farewell to it would wait for its return. */
+const CLOSE_WITHIN_AWAY_MS = 500
 
 export interface WorkerDeps {
   clock: Clock
@@ -33,8 +35,8 @@ export async function startWorkers({ clock, log, store }: WorkerDeps): Promise<A
   await chores.upsertJobScheduler('sweep-sessions', { every: SWEEP_EVERY_MS }, template)
 
   const records = new SessionRecords(store.redis, 'workers')
-  const nodes = { find: (id: string) => Nodes.addressOf(store.redis, id) }
-  const worker = new Worker(CHORES, () => sweepSessions({ clock, log, records, nodes }), {
+  const census = new Census(store.redis)
+  const worker = new Worker(CHORES, () => sweepSessions({ clock, log, records, census }), {
     connection,
     lockDuration: STALLED_AFTER_MS,
     stalledInterval: STALLED_AFTER_MS,
@@ -43,7 +45,8 @@ export async function startWorkers({ clock, log, store }: WorkerDeps): Promise<A
   worker.on('error', (error) => log.debug({ why: error.message }, 'worker waits'))
   stack.defer(async () => {
     const closed = worker.close()
-    const patience = AbortSignal.timeout(CLOSE_WITHIN_MS)
+    const isThere = store.redis.status === 'ready'
+    const patience = AbortSignal.timeout(isThere ? CLOSE_WITHIN_MS : CLOSE_WITHIN_AWAY_MS)
     const { promise: gaveUp, resolve } = Promise.withResolvers<void>()
     patience.addEventListener('abort', () => resolve(), { once: true })
     await Promise.race([closed, gaveUp])

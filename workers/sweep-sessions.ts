@@ -1,6 +1,6 @@
 import type { Clock } from '../src/clock.ts'
 import type { Log } from '../src/log.ts'
-import type { Nodes } from '../src/store/nodes.ts'
+import type { Census } from '../src/store/nodes.ts'
 import { RELEASED, type SessionRecord, type SessionRecords } from '../src/store/session-records.ts'
 import type { Instant } from '../src/units.ts'
 
@@ -8,27 +8,46 @@ export interface SweepDeps {
   clock: Clock
   log: Log
   records: SessionRecords
-  nodes: Pick<Nodes, 'find'>
+  census: Census
 }
 
 /** A returning caller that found its node dead is still on its way for so long after its window, ms. */
 const GRACE_MS = 15_000
 
+/** What is known of the owner of a session. */
+interface Owner {
+  isGone: boolean
+  lastBeat: Instant | null
+}
+
 /** Ends the records of sessions whose node died and whose callers did not come back. Returns how many. */
-export async function sweepSessions({ clock, log, records, nodes }: SweepDeps): Promise<number> {
+export async function sweepSessions({ clock, log, records, census }: SweepDeps): Promise<number> {
+  const now = clock.now()
+  const owners = new Map<string, Owner>([[RELEASED, { isGone: true, lastBeat: null }]])
   let ended = 0
   for (const id of await records.live()) {
-    const record = await records.read(id)
-    if (record === null || !isOverdue(record, clock.now())) continue
-    if (record.owner !== RELEASED && (await nodes.find(record.owner)) !== null) continue
-    if (!(await records.endOrphan(record, clock.now()))) continue
+    const record = await records.outline(id)
+    if (record === null || record.phase === 'ended') {
+      await records.forget(id)
+      continue
+    }
+    const owner = owners.get(record.owner) ?? (await ownerOf(record, census, now))
+    owners.set(record.owner, owner)
+    if (!owner.isGone || !isOverdue(record, owner, now)) continue
+    if (!(await records.endOrphan(record, now))) continue
     log.warn({ sessionId: id }, 'session of a dead node ended')
     ended++
   }
+  await census.prune(now)
   return ended
 }
 
+async function ownerOf(record: SessionRecord, census: Census, now: Instant): Promise<Owner> {
+  return { isGone: await census.isSurelyDead(record.owner, now), lastBeat: await census.lastBeat(record.owner) }
+}
+
 /** Could nobody come back to it any more? */
-function isOverdue(record: SessionRecord, now: Instant): boolean {
-  return now > record.updated + (record.head.resumeWindow ?? 0) + GRACE_MS
+function isOverdue(record: SessionRecord, { lastBeat }: Owner, now: Instant): boolean {
+  const lastSign = Math.max(record.updated, lastBeat ?? 0)
+  return now > lastSign + (record.head.resumeWindow ?? 0) + GRACE_MS
 }

@@ -17,7 +17,9 @@ import type { Directory } from './directory.ts'
 import type { Leaving } from './dismissal.ts'
 import { Greeting } from './greeting.ts'
 import { Journal, type JournalItem } from './journal.ts'
-import { LiveSession, type LiveSessionOptions } from './live-session.ts'
+import { LiveSession } from './live-session.ts'
+import type { LiveSessionOptions } from './live-session-options.ts'
+import type { RecordKeeper } from './record-keeper.ts'
 
 /** What a caller asks for in the query of its upgrade. */
 export interface Wish {
@@ -32,6 +34,7 @@ export interface AdmissionDeps {
   clock: Clock
   log: Log
   records: SessionRecords
+  keeper: RecordKeeper
   directory: Directory
   upstreams: Upstreams
   voices: VoiceDetection
@@ -93,8 +96,10 @@ export class Admission {
     turnedAway: TurnedAway,
   ): Promise<void> {
     const { head, plan } = judged
-    const { records, clock } = this.#deps
+    const { records, keeper, clock } = this.#deps
     await records.create(head, null, clock.now()).catch((cause: unknown) => {
+      // A store that hangs may still do what it was asked.
+      void keeper.owe(head.id, () => records.discard(head.id))
       throw new FaultError('store_unavailable', 'Sessions cannot be started right now.', { cause, retryAfterMs: 2_000 })
     })
     this.#run(
@@ -112,9 +117,14 @@ export class Admission {
     )
   }
 
+  /** Is enough known of a session, and its plan still there, to go on with it? */
+  canCarryOn({ head, tail }: SessionRecord): boolean {
+    return tail !== null && this.#deps.config().plans.has(head.plan)
+  }
+
   /** Goes on with a session whose node is gone and that this node has just claimed, at a new provider connection. */
   carryOn(peer: Peer, record: SessionRecord, seen: number, turnedAway: TurnedAway): void {
-    const { head, tail } = record
+    const { head, tail, usage } = record
     const plan = this.#deps.config().plans.get(head.plan)
     if (plan === undefined || tail === null)
       throw new FaultError('session_not_found', 'The session cannot be continued.')
@@ -131,7 +141,7 @@ export class Admission {
         ceilings,
         grant,
         speaksParley: true,
-        carriedOver: { tail, seen },
+        carriedOver: { tail, usage, seen },
         greeting: new Greeting(withoutNulls(session), items),
       },
       turnedAway,
@@ -157,8 +167,8 @@ export class Admission {
       phaseChanged: (s, from, to) => directory.phaseChanged(s, from, to),
       ended: (s, reason) => {
         hangUp.abort()
-        directory.ended(s, reason)
         audit.record({ kind: 'session.closed', ...about, detail: { reason } })
+        return directory.ended(s, reason)
       },
       rotated: async (_s, resumeHash) => {
         await records
@@ -168,6 +178,7 @@ export class Admission {
     })
     directory.add(session)
     session.admit(peer)
+    directory.admitted(session)
     log.info({ sessionId: head.id, tenant: head.tenant, model: head.model }, 'session admitted')
     const { model, plan } = head
     audit.record({ kind: 'session.opened', ...about, detail: { model, plan, resumed: options.carriedOver !== null } })

@@ -4,30 +4,25 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { EndReason } from '../session/end-reason.ts'
 import type { SessionState } from '../session/state.ts'
-import type { SessionRecords } from '../store/session-records.ts'
 import { type Instant, later, ms } from '../units.ts'
 import type { LiveSession } from './live-session.ts'
+import type { RecordKeeper } from './record-keeper.ts'
 
 /** How often sessions are looked after, ms; pings come every so many rounds. */
 const ROUND = ms(1_000)
-/** A record that changed is written at most this often, ms. */
-const WRITE_EVERY_MS = 2_000
 
 interface Kept {
   session: LiveSession
   /** Fixes the round in which it is pinged. */
   slot: number
-  writtenAt: number
-  writtenRevision: number
-  isWriting: boolean
 }
 
-/** All sessions of this node: looked after once a second, and their records kept. */
+/** All sessions of this node, looked after once a second. */
 export class Directory {
   readonly #sessions = new Map<string, Kept>()
   readonly #clock: Clock
   readonly #log: Log
-  readonly #records: SessionRecords
+  readonly #keeper: RecordKeeper
   readonly #metrics: Metrics
   readonly #door: () => DoorConfig
   #round = 0
@@ -35,11 +30,13 @@ export class Directory {
   #timer: Disposable | null = null
   #emptied: (() => void) | null = null
   #parked = 0
+  /** When the last session must have left; null while the node is not draining. */
+  #leavingBy: Instant | null = null
 
-  constructor(clock: Clock, log: Log, records: SessionRecords, metrics: Metrics, door: () => DoorConfig) {
+  constructor(clock: Clock, log: Log, keeper: RecordKeeper, metrics: Metrics, door: () => DoorConfig) {
     this.#clock = clock
     this.#log = log
-    this.#records = records
+    this.#keeper = keeper
     this.#metrics = metrics
     this.#door = door
     this.#schedule()
@@ -47,6 +44,10 @@ export class Directory {
 
   get size(): number {
     return this.#sessions.size
+  }
+
+  all(): LiveSession[] {
+    return [...this.#sessions.values()].map((kept) => kept.session)
   }
 
   get mayPark(): boolean {
@@ -58,19 +59,15 @@ export class Directory {
     return this.#sessions.get(id)?.session ?? null
   }
 
-  all(): LiveSession[] {
-    return [...this.#sessions.values()].map((kept) => kept.session)
+  add(session: LiveSession): void {
+    this.#sessions.set(session.head.id, { session, slot: this.#slots++ })
+    this.#keeper.add(session)
+    this.#metrics.sessions.inc({ phase: session.state.phase })
   }
 
-  add(session: LiveSession): void {
-    this.#sessions.set(session.head.id, {
-      session,
-      slot: this.#slots++,
-      writtenAt: 0,
-      writtenRevision: -1,
-      isWriting: false,
-    })
-    this.#metrics.sessions.inc({ phase: session.state.phase })
+  /** The session's caller is in place: one that came just before the node began to drain has to leave, too. */
+  admitted(session: LiveSession): void {
+    if (this.#leavingBy !== null) sendOff(session, this.#leavingBy)
   }
 
   phaseChanged(session: LiveSession, from: SessionState['phase'], to: SessionState['phase']): void {
@@ -78,33 +75,38 @@ export class Directory {
     if (to !== 'ended') this.#metrics.sessions.inc({ phase: to })
     if (from === 'parked') this.#parked--
     if (to === 'parked') this.#parked++
-    const kept = this.#sessions.get(session.head.id)
-    if (kept !== undefined && to !== 'ended') void this.#write(kept, this.#clock.now())
+    if (to !== 'ended') this.#keeper.phaseChanged(session)
   }
 
-  ended(session: LiveSession, reason: EndReason): void {
+  /** Resolves once the end is stored, or is owed because the store is away. */
+  ended(session: LiveSession, reason: EndReason): Promise<void> {
     this.#sessions.delete(session.head.id)
     this.#metrics.ended.inc({ reason })
     this.#log.info({ sessionId: session.head.id, tenant: session.head.tenant, reason }, 'session ended')
-    const now = this.#clock.now()
-    const written =
-      reason === 'going_away' && session.isResumable
-        ? this.#records.release(session.head, session.tail, session.usage, now)
-        : this.#records.end(session.head, reason, session.usage, now)
-    this.#leaving.add(written.catch(() => this.#log.warn({ sessionId: session.head.id }, 'end of session not stored')))
+    const stored = this.#keeper.ended(session, reason)
     if (this.#sessions.size === 0) this.#emptied?.()
+    return stored
   }
 
-  readonly #leaving = new Set<Promise<void>>()
+  /** Asks every session, and those still to come, to leave: at a turn boundary where the caller can go on elsewhere. */
+  drain(by: Instant): void {
+    this.#leavingBy = by
+    for (const { session } of this.#sessions.values()) sendOff(session, by)
+  }
 
-  /** Resolves once no session is left and the ends of all are stored. */
+  /** Ends every session without waiting for anything. */
+  stopAll(): void {
+    for (const { session } of this.#sessions.values()) session.dispatch({ type: 'node_stopping' })
+  }
+
+  /** Resolves once no session is left and the ends of all have been stored, as far as the store is there. */
   async emptied(): Promise<void> {
     if (this.#sessions.size > 0) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#emptied = resolve
       await promise
     }
-    await Promise.all(this.#leaving)
+    await this.#keeper.settled()
   }
 
   stop(): void {
@@ -123,36 +125,11 @@ export class Directory {
     const now = this.#clock.now()
     const rounds = Math.max(1, Math.round(this.#door().pingEvery / ROUND))
     this.#round = (this.#round + 1) % rounds
-    for (const kept of this.#sessions.values()) {
-      kept.session.tick(now, kept.slot % rounds === this.#round)
-      if (kept.session.journal !== null && now - kept.writtenAt >= WRITE_EVERY_MS) void this.#write(kept, now)
-    }
-    if (this.#leaving.size > 1_000) this.#leaving.clear()
+    for (const { session, slot } of this.#sessions.values()) session.tick(now, slot % rounds === this.#round)
+    this.#keeper.round()
   }
+}
 
-  async #write(kept: Kept, now: Instant): Promise<void> {
-    const { session } = kept
-    const revision = (session.journal?.revision ?? 0) + (session.state.phase === 'parked' ? 1e9 : 0)
-    if (kept.isWriting || kept.writtenRevision === revision) return
-    kept.isWriting = true
-    const change = { phase: session.state.phase, usage: session.usage }
-    try {
-      const isOurs = await this.#records.update(
-        session.head,
-        session.journal === null ? change : { ...change, tail: session.tail },
-        now,
-      )
-      kept.writtenAt = now
-      kept.writtenRevision = revision
-      if (!isOurs && this.#sessions.has(session.head.id)) {
-        this.#log.warn({ sessionId: session.head.id }, 'session was taken over by another node')
-        session.dispatch({ type: 'end_requested', reason: 'node_lost' })
-      }
-    } catch {
-      // The store is away: the session goes on, and the next round tries again.
-      this.#metrics.storeFailures.inc()
-    } finally {
-      kept.isWriting = false
-    }
-  }
+function sendOff(session: LiveSession, by: Instant): void {
+  session.dispatch({ type: 'node_draining', by, resumable: session.isResumable })
 }

@@ -13,8 +13,13 @@ export function errorEvent(fault: FaultError, eventId: string | null = null, cod
   return JSON.stringify({
     type: 'error',
     event_id: `event_${randomUUID()}`,
-    error: { type, code, message: fault.message, param: fault.param, event_id: eventId },
+    error: { type, code, message: fault.message, param: fault.param, event_id: eventId, ...retryHint(fault) },
   })
+}
+
+/** An extra field, which OpenAI's clients pass over: how long to wait before coming back, ms. */
+function retryHint({ retryAfterMs }: FaultError): { retry_after_ms?: number } {
+  return retryAfterMs === null ? {} : { retry_after_ms: retryAfterMs }
 }
 
 /** Longest reason a close frame can carry, bytes (RFC 6455, 5.5.1). */

@@ -21,6 +21,7 @@ import type { Admission, TurnedAway, Wish } from './admission.ts'
 import { clientAddress } from './client-address.ts'
 import type { Directory } from './directory.ts'
 import { endFault } from './dismissal.ts'
+import type { RecordKeeper } from './record-keeper.ts'
 import { Refusals } from './refusals.ts'
 import { hashToken, sessionOfToken } from './resume-token.ts'
 import { RELAYED_HEADER, splice } from './splice.ts'
@@ -32,6 +33,7 @@ export interface DoorDeps {
   metrics: Metrics
   secrets: ClientSecrets
   records: SessionRecords
+  keeper: RecordKeeper
   nodes: Nodes
   directory: Directory
   admission: Admission
@@ -60,6 +62,8 @@ export class Door {
   readonly #deps: DoorDeps
   readonly #refusals: Refusals
   readonly #addresses = new AddressLimits()
+  /** Visits that have led to a session or a refusal not yet. */
+  readonly #arriving = new Set<Promise<void>>()
   #isDraining = false
 
   constructor(deps: DoorDeps) {
@@ -71,6 +75,11 @@ export class Door {
   close(): void {
     this.#isDraining = true
     this.#refusals.release()
+  }
+
+  /** Resolves once everybody who had come before the door was closed is in or refused. */
+  async settled(): Promise<void> {
+    while (this.#arriving.size > 0) await Promise.all(this.#arriving)
   }
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -93,10 +102,17 @@ export class Door {
       wish: wishOf(url, request),
       seen: Number(url.searchParams.get('resume_from') ?? 0),
     }
-    this.#receive(visit).catch((error: unknown) => {
-      log.error({ err: error }, 'the door failed')
-      socket.destroy()
-    })
+    this.#follow(
+      this.#receive(visit).catch((error: unknown) => {
+        log.error({ err: error }, 'the door failed')
+        socket.destroy()
+      }),
+    )
+  }
+
+  #follow(arrival: Promise<void>): void {
+    this.#arriving.add(arrival)
+    void arrival.then(() => this.#arriving.delete(arrival))
   }
 
   async #receive(visit: Visit): Promise<void> {
@@ -129,7 +145,7 @@ export class Door {
         requireSameOrigin(here.head.origin, visit.wish.origin)
         if (!here.take(hash, visit.seen)) throw unknownSession()
         this.#deps.metrics.resumed.inc({ found: 'here' })
-        return this.#accept(visit, async (peer) => {
+        return void this.#accept(visit, async (peer) => {
           if (!(await here.resume(peer, visit.seen))) throw unknownSession()
         })
       }
@@ -140,7 +156,7 @@ export class Door {
   }
 
   async #elsewhere(visit: Visit, hash: string, sessionId: string): Promise<void> {
-    const { records, nodes, metrics, admission, clock } = this.#deps
+    const { records, keeper, nodes, metrics, admission, clock } = this.#deps
     const record = await records.read(sessionId).catch(storeIsAway)
     if (record === null) throw unknownSession()
     if (record.phase === 'ended') throw this.#endOf(record)
@@ -157,12 +173,22 @@ export class Door {
     }
     if (clock.now() >= record.head.admitted + record.head.maxDuration) throw unknownSession()
     const window = record.head.resumeWindow ?? 0
-    // The node may have died up to a lease before anybody could know.
-    if (clock.now() - record.updated > window + LEASE_GRACE_MS) throw unknownSession()
-    const claimed = await records.claim(sessionId, record.owner, hash, randomHash()).catch(storeIsAway)
+    // The record is as old as its last change; a node that died did so after its last beat, and up to a lease before
+    // anybody could know.
+    const lastSign = Math.max(record.updated, (await nodes.lastBeat(record.owner).catch(storeIsAway)) ?? 0)
+    if (clock.now() - lastSign > window + LEASE_GRACE_MS) throw unknownSession()
+    if (!admission.canCarryOn(record)) throw unknownSession()
+    const next = randomHash()
+    const giveBack = () => void keeper.owe(sessionId, () => records.giveBack(sessionId, next, hash))
+    const claimed = await records.claim(sessionId, record.owner, hash, next).catch((cause: unknown) => {
+      giveBack()
+      return storeIsAway(cause)
+    })
     if (!claimed) throw unknownSession()
     metrics.resumed.inc({ found: 'orphaned' })
-    this.#accept(visit, async (peer) => admission.carryOn(peer, record, visit.seen, this.#slowly(visit)))
+    const isIn = this.#accept(visit, async (peer) => admission.carryOn(peer, record, visit.seen, this.#slowly(visit)))
+    // A caller that is gone again before it was in comes back with the token it has.
+    if (!isIn) giveBack()
   }
 
   /** The key behind a session must still be good when its caller comes back. */
@@ -185,9 +211,11 @@ export class Door {
 
   // ---- in or out ----
 
-  #accept(visit: Visit, then: (peer: Peer) => Promise<void>): void {
+  /** False for a visitor that is gone again, or whose request was no proper upgrade. */
+  #accept(visit: Visit, then: (peer: Peer) => Promise<void>): boolean {
     const peer = this.#upgrade(visit)
-    if (peer !== null) then(peer).catch((error: unknown) => this.#tell(visit, peer, error))
+    if (peer !== null) this.#follow(then(peer).catch((error: unknown) => this.#tell(visit, peer, error)))
+    return peer !== null
   }
 
   #upgrade({ request, socket, head }: Visit): Peer | null {

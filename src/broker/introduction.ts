@@ -20,6 +20,11 @@ export class Introduction {
     this.#ticket = ticket
   }
 
+  /** SHA-256 of the token that is good now, hex; empty when none is. */
+  get tokenHash(): string {
+    return this.#ticket?.hash ?? ''
+  }
+
   /** A fresh resume token, good everywhere; null where there is none. */
   async issue(): Promise<string | null> {
     return (await this.#ticket?.issue()) ?? null

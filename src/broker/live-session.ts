@@ -1,5 +1,3 @@
-import type { SecretGrant } from '../auth/principal.ts'
-import type { Ceilings } from '../auth/session-fields.ts'
 import type { Clock } from '../clock.ts'
 import type { DoorConfig } from '../config/config.ts'
 import type { FaultError } from '../faults.ts'
@@ -11,7 +9,7 @@ import type { SessionPolicy } from '../session/policy.ts'
 import { begin, type Effect, type SessionEvent, type SessionState } from '../session/state.ts'
 import { idleDeadline } from '../session/talk.ts'
 import { transition } from '../session/transition.ts'
-import type { SessionHead, SessionTail, SessionUsage } from '../store/session-records.ts'
+import { NO_USAGE, type SessionHead, type SessionTail, type SessionUsage } from '../store/session-records.ts'
 import { between, bytes as byteCount, type Instant, later, seconds, wholeMs } from '../units.ts'
 import type { VoiceDetection } from '../voice/detector.ts'
 import { Alarm } from './alarm.ts'
@@ -21,9 +19,9 @@ import { dismiss, type Leaving } from './dismissal.ts'
 import { Ear } from './ear.ts'
 import { dressSession } from './effective-session.ts'
 import { EventRing } from './event-ring.ts'
-import type { Greeting } from './greeting.ts'
 import { Introduction } from './introduction.ts'
 import { Journal, type JournalItem } from './journal.ts'
+import type { LiveSessionOptions } from './live-session-options.ts'
 import { Outbox } from './outbox.ts'
 import { count, type Loose } from './provider-events.ts'
 import { ProviderIntake } from './provider-intake.ts'
@@ -33,18 +31,6 @@ import { ResumeTicket } from './resume-token.ts'
 /** What is kept for a caller that can come back (reference: hardening, a session that survives). */
 const RING_BYTES = byteCount(2 * 1024 * 1024)
 const RING_AGE = seconds(30)
-
-export interface LiveSessionOptions {
-  head: SessionHead
-  policy: SessionPolicy
-  ceilings: Ceilings
-  grant: SecretGrant | null
-  /** The caller asked for `parley.*` events. */
-  speaksParley: boolean
-  /** What another node left behind, and the last frame the returning caller has seen: the session goes on from here. */
-  carriedOver: { tail: SessionTail; seen: number } | null
-  greeting: Greeting
-}
 
 export interface LiveSessionDeps {
   clock: Clock
@@ -56,8 +42,8 @@ export interface LiveSessionDeps {
   phaseChanged(session: LiveSession, from: SessionState['phase'], to: SessionState['phase']): void
   /** How this caller is let go. */
   parting(session: LiveSession, peer: Peer, reason: EndReason): Leaving
-  /** Told once, last. */
-  ended(session: LiveSession, reason: EndReason): void
+  /** Told once, last. Resolves once another node can take the session over; never rejects. */
+  ended(session: LiveSession, reason: EndReason): Promise<void>
   /** Makes a fresh resume token good everywhere before it is handed out. Never rejects. */
   rotated(session: LiveSession, tokenHash: string): Promise<void>
 }
@@ -72,7 +58,7 @@ export class LiveSession {
   readonly speaksParley: boolean
   readonly startedAt: Instant
   readonly journal: Journal | null
-  readonly usage: SessionUsage = { input_tokens: 0, output_tokens: 0, responses: 0 }
+  readonly usage: SessionUsage
   readonly intake: CallerIntake
   readonly provider: ProviderIntake
   readonly #deps: LiveSessionDeps
@@ -89,6 +75,7 @@ export class LiveSession {
   readonly #carriedOver: LiveSessionOptions['carriedOver']
   /** Why the provider could not be had, in words a caller understands. */
   #fault: FaultError | null = null
+  #farewell: () => void = () => undefined
 
   constructor(options: LiveSessionOptions, deps: LiveSessionDeps) {
     const now = deps.clock.now()
@@ -99,6 +86,7 @@ export class LiveSession {
     this.speaksParley = options.speaksParley
     this.startedAt = now
     this.#carriedOver = options.carriedOver
+    this.usage = { ...(options.carriedOver?.usage ?? NO_USAGE) }
     this.#rawSession = options.carriedOver?.tail.session ?? null
     this.#state = begin(now, options.head.admitted as Instant)
     this.#alarm = new Alarm(clock, () => this.dispatch({ type: 'deadline' }))
@@ -169,8 +157,14 @@ export class LiveSession {
     return this.#state
   }
 
+  /** Does the caller hold a token it can come back with? */
   get isResumable(): boolean {
-    return this.#outbox.ring !== null
+    return this.resumeHash !== ''
+  }
+
+  /** SHA-256 of the token that is good now, hex; empty when none is. */
+  get resumeHash(): string {
+    return this.#introduction.tokenHash
   }
 
   /** When the length cap ends the session. */
@@ -252,7 +246,7 @@ export class LiveSession {
         return this.#upstream.close()
       case 'ended':
         this.#queue.length = 0
-        return this.#deps.ended(this, effect.reason)
+        void this.#deps.ended(this, effect.reason).then(() => this.#farewell())
     }
   }
 
@@ -264,8 +258,13 @@ export class LiveSession {
     const peer = this.#caller.release()
     if (peer === null) return
     const { policy, isResumable } = this
-    const closure = this.#upstream.closure
-    dismiss(this.#deps.parting(this, peer, reason), reason, { policy, isResumable, fault: this.#fault, closure })
+    const say = () => {
+      const closure = this.#upstream.closure
+      dismiss(this.#deps.parting(this, peer, reason), reason, { policy, isResumable, fault: this.#fault, closure })
+    }
+    // Who is sent to another node must find the session there.
+    if (reason === 'going_away' && isResumable) this.#farewell = say
+    else say()
   }
 
   // ---- the provider's side ----

@@ -34,7 +34,7 @@ export class ClusterRegistry implements SessionRegistry {
   async get(id: string): Promise<SessionView | null> {
     const here = this.#directory.find(id)
     if (here !== null) return this.#fromMemory(here)
-    const record = await this.#records.read(id).catch(away)
+    const record = await this.#records.outline(id).catch(away)
     return record === null ? null : fromRecord(record)
   }
 
@@ -44,7 +44,7 @@ export class ClusterRegistry implements SessionRegistry {
       here.dispatch({ type: 'end_requested', reason: 'ended_by_operator' })
       return true
     }
-    const record = await this.#records.read(id).catch(away)
+    const record = await this.#records.outline(id).catch(away)
     if (record === null || record.phase === 'ended') return false
     if (await this.#nodes.order(record.owner, { type: 'end', sessionId: id }).catch(away)) return true
     return this.#records.endOrphan(record, this.#clock.now()).catch(away)

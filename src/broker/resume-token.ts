@@ -29,6 +29,11 @@ export class ResumeTicket {
     this.#publish = publish
   }
 
+  /** SHA-256 of the token that is good now, hex; null when none is. */
+  get hash(): string | null {
+    return this.#hash
+  }
+
   async issue(): Promise<string> {
     const token = makeResumeToken(this.#sessionId)
     this.#hash = hashToken(token)

@@ -76,6 +76,8 @@ export type SessionEvent =
   | { type: 'replay_full' }
   | { type: 'end_requested'; reason: EndReason }
   | { type: 'node_draining'; by: Instant; resumable: boolean }
+  /** The node cannot wait for anything any more. */
+  | { type: 'node_stopping' }
   /** An alarm rang. A hint to look, no more. */
   | { type: 'deadline' }
 

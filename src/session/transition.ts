@@ -40,6 +40,7 @@ function opening(state: In<'opening'>, event: SessionEvent, policy: SessionPolic
     case 'end_requested':
       return finish(event.reason)
     case 'node_draining':
+    case 'node_stopping':
       return finish('going_away')
     default:
       if (now >= later(state.talk.admitted, policy.maxDuration)) return finish('session_expired')
@@ -71,6 +72,8 @@ function live(state: In<'live'>, event: SessionEvent, policy: SessionPolicy, now
         now,
       )
     }
+    case 'node_stopping':
+      return finish('going_away')
     default: {
       const talk = absorb(state.talk, event, policy, now)
       const over: Effect[] = state.talk.idleWarned && !talk.idleWarned ? [{ type: 'idle_over' }] : []
@@ -94,6 +97,8 @@ function parked(state: In<'parked'>, event: SessionEvent, policy: SessionPolicy,
     case 'node_draining':
       // Nobody is here to be told; the caller comes back to another node.
       return drain('going_away', state.talk, policy, now)
+    case 'node_stopping':
+      return finish('going_away')
     case 'replay_full':
       return { state, effects: cancelling(state.talk) }
     default: {
@@ -105,7 +110,7 @@ function parked(state: In<'parked'>, event: SessionEvent, policy: SessionPolicy,
 }
 
 function draining(state: In<'draining'>, event: SessionEvent, policy: SessionPolicy, now: Instant): Step {
-  if (event.type === 'upstream_closed') return finish(state.reason)
+  if (event.type === 'upstream_closed' || event.type === 'node_stopping') return finish(state.reason)
   const talk = absorb(state.talk, event, policy, now)
   if (!isOwedUsage(talk) || now >= state.until) return finish(state.reason)
   // A response that started after the decision is nobody's: stop paying for it.

@@ -1,6 +1,16 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import type { Clock } from '../clock.ts'
@@ -189,14 +199,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A process id may have been given to somebody else meanwhile: the command line must name our folder. */
+/** A process id may have been given to somebody else meanwhile, even to another Redis: it must work in our folder. */
 function isOurServer(pid: number, folder: string): boolean {
   if (!isAlive(pid)) return false
   try {
-    return (
-      readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder) ||
-      readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('redis')
-    )
+    return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(folder)
   } catch {
     return false
   }
@@ -231,7 +238,9 @@ function configuration(config: Config, folder: string, address: RedisAddress): s
     `maxmemory ${maxMemory}`,
     'maxmemory-policy noeviction',
     'daemonize no',
-    'user default off',
+    // Nobody can be this user, but the server reads its own file as this user: with no permissions it passes over every
+    // transaction in it, and so over everything that scripts have written.
+    'user default off ~* &* +@all',
     `user ${address.username} on >${address.password} ~* &* +@all ${denied}`,
     '',
   ].join('\n')

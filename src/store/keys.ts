@@ -9,6 +9,10 @@ export const keys = {
   liveSessions: 'parley:sessions',
   /** STRING with expiry: the address of a node that is alive. */
   node: (id: string) => `parley:node:${id}`,
+  /** ZSET: node id → epoch ms of its last beat, for a day. */
+  beats: 'parley:beats',
+  /** ZSET: node id → epoch ms at which it was first found dead. */
+  deadNodes: 'parley:dead-nodes',
   /** Channel: orders for one node. */
   nodeOrders: (id: string) => `parley:orders:${id}`,
   /** STRING with expiry: what a client secret grants, by the secret's SHA-256. */

@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
+import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
+import type { Instant } from '../units.ts'
 import { keys } from './keys.ts'
 
 /** How long a node counts as alive after its last beat, and how often it beats, ms. */
@@ -21,13 +23,15 @@ export class Nodes implements AsyncDisposable {
   readonly #redis: Redis
   readonly #subscriber: Redis
   readonly #url: string
+  readonly #clock: Clock
   readonly #log: Log
   #beat: NodeJS.Timeout | null = null
 
   /** `url`: where other nodes and returning callers reach this one. */
-  constructor(id: string, url: string, redis: Redis, log: Log) {
+  constructor(id: string, url: string, redis: Redis, clock: Clock, log: Log) {
     this.id = id
     this.#url = url
+    this.#clock = clock
     this.#redis = redis
     // A subscription waits as long as it takes; nobody is waiting for it.
     this.#subscriber = redis.duplicate({
@@ -41,23 +45,25 @@ export class Nodes implements AsyncDisposable {
   async start(obey: (order: NodeOrder) => void): Promise<void> {
     this.#subscriber.on('error', () => undefined)
     this.#subscriber.on('message', (_channel, message: string) => {
-      const order = NodeOrder.safeParse(JSON.parse(message))
-      if (order.success) obey(order.data)
+      const order = readOrder(message)
+      if (order !== null) obey(order)
       else this.#log.warn({}, 'order from another node not understood')
     })
     await this.#subscriber.subscribe(keys.nodeOrders(this.id))
     await this.#sendBeat()
     this.#beat = setInterval(() => void this.#sendBeat(), NODE_BEAT_MS)
+    // Whoever looks for this node when Redis is back should find it at once.
+    this.#redis.on('ready', this.#sendBeat)
   }
 
   /** Address of a living node; null when it is dead. */
   async find(id: string): Promise<string | null> {
-    return Nodes.addressOf(this.#redis, id)
+    return new Census(this.#redis).find(id)
   }
 
-  /** The same, for a process that is no node itself. */
-  static addressOf(redis: Redis, id: string): Promise<string | null> {
-    return redis.get(keys.node(id))
+  /** When a node was last known to be alive, to within a beat; null when that is more than a day ago. */
+  async lastBeat(id: string): Promise<Instant | null> {
+    return new Census(this.#redis).lastBeat(id)
   }
 
   /** False when nobody by that name is listening. */
@@ -67,13 +73,67 @@ export class Nodes implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#beat !== null) clearInterval(this.#beat)
+    this.#redis.off('ready', this.#sendBeat)
     this.#subscriber.disconnect()
     await this.#redis.del(keys.node(this.id)).catch(() => this.#log.warn({}, 'node lease left to expire'))
   }
 
-  async #sendBeat(): Promise<void> {
-    await this.#redis
-      .set(keys.node(this.id), this.#url, 'PX', NODE_LEASE_MS)
-      .catch(() => this.#log.warn({}, 'heartbeat of this node not stored'))
+  readonly #sendBeat = async (): Promise<void> => {
+    const stored = [
+      this.#redis.set(keys.node(this.id), this.#url, 'PX', NODE_LEASE_MS),
+      this.#redis.zadd(keys.beats, String(this.#clock.now()), this.id),
+    ]
+    await Promise.all(stored).catch(() => this.#log.warn({}, 'heartbeat of this node not stored'))
+  }
+}
+
+/** What a process that is no node itself can know of the nodes. */
+export class Census {
+  readonly #redis: Redis
+
+  constructor(redis: Redis) {
+    this.#redis = redis
+  }
+
+  /** Address of a living node; null when it is dead. */
+  find(id: string): Promise<string | null> {
+    return this.#redis.get(keys.node(id))
+  }
+
+  /** When a node was last known to be alive, to within a beat; null when that is more than a day ago. */
+  async lastBeat(id: string): Promise<Instant | null> {
+    const score = await this.#redis.zscore(keys.beats, id)
+    return score === null ? null : (Number(score) as Instant)
+  }
+
+  /**
+   * Is a node dead, and was it so a lease ago already? A lease that has run out while Redis was away says nothing: the
+   * node could not renew it, and needs a moment to do so.
+   */
+  async isSurelyDead(id: string, now: Instant): Promise<boolean> {
+    if ((await this.find(id)) !== null) {
+      await this.#redis.zrem(keys.deadNodes, id)
+      return false
+    }
+    await this.#redis.zadd(keys.deadNodes, 'NX', String(now), id)
+    const since = await this.#redis.zscore(keys.deadNodes, id)
+    return since !== null && now - Number(since) >= CONFIRMED_AFTER_MS
+  }
+
+  /** Forgets nodes that nobody can ask about any more. */
+  async prune(now: Instant): Promise<void> {
+    for (const key of [keys.beats, keys.deadNodes]) await this.#redis.zremrangebyscore(key, 0, now - REMEMBERED_MS)
+  }
+}
+
+/** Between two sweeps of the workers, so that the second of them finds a dead node confirmed, ms. */
+const CONFIRMED_AFTER_MS = 8_000
+const REMEMBERED_MS = 24 * 3_600_000
+
+function readOrder(message: string): NodeOrder | null {
+  try {
+    return NodeOrder.safeParse(JSON.parse(message)).data ?? null
+  } catch {
+    return null
   }
 }

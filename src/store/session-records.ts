@@ -62,7 +62,7 @@ export interface SessionRecord {
   phase: string
   reason: EndReason | null
   endedAt: Instant | null
-  /** Epoch ms of the last write of its owner. */
+  /** Epoch ms of the last write of its owner; it writes only what changes. */
   updated: Instant
   usage: SessionUsage
   tail: SessionTail | null
@@ -88,7 +88,7 @@ export class SessionRecords {
   /** Writes what has changed; false when the session is not this node's any more. */
   async update(
     head: SessionHead,
-    change: { phase?: string; resumeHash?: string; usage?: SessionUsage; tail?: SessionTail },
+    change: { phase?: string; resumeHash?: string; usage?: SessionUsage; tail?: SessionTail; owner?: string },
     now: Instant,
   ): Promise<boolean> {
     const fields = ['updated', String(now)]
@@ -96,45 +96,48 @@ export class SessionRecords {
     if (change.resumeHash !== undefined) fields.push('resume', change.resumeHash)
     if (change.usage !== undefined) fields.push('usage', JSON.stringify(change.usage))
     if (change.tail !== undefined) fields.push('tail', JSON.stringify(change.tail))
+    if (change.owner !== undefined) fields.push('owner', change.owner)
     const ttl = String(head.maxDuration + KEEP_ENDED_MS)
     return (await this.#redis.writeSession(keys.session(head.id), this.#node, ttl, ...fields)) === 1
   }
 
   async end(head: SessionHead, reason: EndReason, usage: SessionUsage, now: Instant): Promise<void> {
     const fields = ['phase', 'ended', 'reason', reason, 'endedAt', String(now), 'usage', JSON.stringify(usage)]
-    await this.#redis.writeSession(
-      keys.session(head.id),
-      this.#node,
-      String(KEEP_ENDED_MS),
-      ...fields,
-      'tail',
-      '',
-      'resume',
-      '',
-    )
-    await this.#redis.zrem(keys.liveSessions, head.id)
+    fields.push('tail', '', 'resume', '')
+    const key = keys.session(head.id)
+    const isOurs = await this.#redis.writeSession(key, this.#node, String(KEEP_ENDED_MS), ...fields)
+    // A successor's session goes on.
+    if (isOurs === 1) await this.forget(head.id)
   }
 
   /** Hands the session to whichever node its caller comes back to; nothing of it is left here. */
-  async release(head: SessionHead, tail: SessionTail, usage: SessionUsage, now: Instant): Promise<void> {
-    await this.update(head, { phase: 'parked', tail, usage }, now)
-    await this.#redis.hset(keys.session(head.id), 'owner', RELEASED)
+  async release(
+    head: SessionHead,
+    left: { tail: SessionTail; usage: SessionUsage; resumeHash: string },
+    now: Instant,
+  ): Promise<void> {
+    await this.update(head, { ...left, phase: 'parked', owner: RELEASED }, now)
+  }
+
+  /** Takes back what `create` may have written although it failed. */
+  async discard(id: string): Promise<void> {
+    await this.#redis.del(keys.session(id))
+    await this.forget(id)
+  }
+
+  /** Lists the session no longer among those that have not ended. */
+  async forget(id: string): Promise<void> {
+    await this.#redis.zrem(keys.liveSessions, id)
   }
 
   async read(id: string): Promise<SessionRecord | null> {
-    const raw = await this.#redis.hgetall(keys.session(id))
-    if (raw.head === undefined) return null
-    return {
-      head: SessionHead.parse(JSON.parse(raw.head)),
-      owner: raw.owner ?? '',
-      epoch: Number(raw.epoch ?? 1),
-      phase: raw.phase ?? 'ended',
-      reason: (raw.reason as EndReason | undefined) ?? null,
-      endedAt: raw.endedAt === undefined ? null : (Number(raw.endedAt) as Instant),
-      updated: Number(raw.updated ?? 0) as Instant,
-      usage: raw.usage === undefined ? NO_USAGE : SessionUsage.parse(JSON.parse(raw.usage)),
-      tail: raw.tail === undefined || raw.tail === '' ? null : SessionTail.parse(JSON.parse(raw.tail)),
-    }
+    return recordFrom(await this.#redis.hgetall(keys.session(id)))
+  }
+
+  /** The same without the conversation, which can be long. */
+  async outline(id: string): Promise<SessionRecord | null> {
+    const values = await this.#redis.hmget(keys.session(id), ...OUTLINE)
+    return recordFrom(Object.fromEntries(OUTLINE.map((name, i) => [name, values[i] ?? undefined])))
   }
 
   /** Ids of sessions that have not ended, oldest first. */
@@ -147,12 +150,38 @@ export class SessionRecords {
     return (await this.#redis.claimSession(keys.session(id), deadOwner, tokenHash, this.#node, nextHash)) === 1
   }
 
+  /**
+   * Undoes a claim that brought nobody back, or that may have been made although it failed: whoever holds the token that
+   * was shown can still come back with it.
+   */
+  async giveBack(id: string, nextHash: string, tokenHash: string): Promise<void> {
+    await this.#redis.claimSession(keys.session(id), this.#node, nextHash, RELEASED, tokenHash)
+  }
+
   /** Books the end of a session that died with its node; true for exactly one of those who notice. */
   async endOrphan(record: SessionRecord, now: Instant): Promise<boolean> {
     const reason: EndReason = record.owner === RELEASED ? 'caller_lost' : 'node_lost'
     const ended = await this.#redis.endOrphan(keys.session(record.head.id), record.owner, reason, String(now))
-    await this.#redis.zrem(keys.liveSessions, record.head.id)
+    if (ended === 1) await this.forget(record.head.id)
     return ended === 1
+  }
+}
+
+/** All fields of a record but its tail. */
+const OUTLINE = ['head', 'owner', 'epoch', 'phase', 'reason', 'endedAt', 'updated', 'usage'] as const
+
+function recordFrom(raw: Record<string, string | undefined>): SessionRecord | null {
+  if (raw.head === undefined) return null
+  return {
+    head: SessionHead.parse(JSON.parse(raw.head)),
+    owner: raw.owner ?? '',
+    epoch: Number(raw.epoch ?? 1),
+    phase: raw.phase ?? 'ended',
+    reason: (raw.reason as EndReason | undefined) ?? null,
+    endedAt: raw.endedAt === undefined ? null : (Number(raw.endedAt) as Instant),
+    updated: Number(raw.updated ?? 0) as Instant,
+    usage: raw.usage === undefined ? NO_USAGE : SessionUsage.parse(JSON.parse(raw.usage)),
+    tail: raw.tail === undefined || raw.tail === '' ? null : SessionTail.parse(JSON.parse(raw.tail)),
   }
 }
 

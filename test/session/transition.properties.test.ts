@@ -44,6 +44,7 @@ const ending = fc.constantFrom<SessionEvent>(
   { type: 'end_requested', reason: 'ended_by_operator' },
   { type: 'node_draining', by: later(START, ms(200_000)), resumable: true },
   { type: 'node_draining', by: later(START, ms(200_000)), resumable: false },
+  { type: 'node_stopping' },
 )
 const anyEvent = fc.oneof({ weight: 30, arbitrary: event }, { weight: 1, arbitrary: ending })
 const script = fc.array(fc.tuple(fc.integer({ min: 0, max: 20_000 }), anyEvent), { maxLength: 60 })

@@ -20,6 +20,7 @@ export const FAULTS = {
   missing_model: { http: 400, close: 4000, type: 'invalid_request_error' },
   invalid_intent: { http: 400, close: 4000, type: 'invalid_request_error' },
   model_not_found: { http: 404, close: 4000, type: 'invalid_request_error' },
+  model_not_priced: { http: 400, close: 4000, type: 'invalid_request_error', code: 'invalid_model' },
   invalid_api_key: { http: 401, close: 4001, type: 'invalid_request_error' },
   secret_expired: { http: 401, close: 4002, type: 'invalid_request_error', code: 'invalid_api_key' },
   origin_not_allowed: { http: 403, close: 4003, type: 'invalid_request_error' },

@@ -10,11 +10,14 @@ import type { AuditEntry } from './audit/audit.ts'
 import { AuditLog } from './audit/audit-log.ts'
 import { ClientSecrets } from './auth/client-secrets.ts'
 import { Admission } from './broker/admission.ts'
+import { Bookkeeper } from './broker/bookkeeper.ts'
 import { Directory } from './broker/directory.ts'
 import { Door } from './broker/door.ts'
+import { LeaseBeat } from './broker/lease-beat.ts'
 import { RecordKeeper } from './broker/record-keeper.ts'
 import { ClusterRegistry } from './broker/registry.ts'
 import { endRevoked } from './broker/revocation.ts'
+import { Till } from './broker/till.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { certificateFor } from './config/tls.ts'
@@ -23,6 +26,7 @@ import type { Log } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { Nodes } from './store/nodes.ts'
 import { PolicyStore } from './store/policy-store.ts'
+import { RedisLimitStore } from './store/redis-limit-store.ts'
 import { SessionRecords } from './store/session-records.ts'
 import type { Store } from './store/store.ts'
 import { later, ms } from './units.ts'
@@ -91,7 +95,22 @@ export async function serve(config: Config, { clock, log, store, voices }: Surro
   await policy.start()
   const upstreams = new Upstreams(clock, log, loopbackSocket)
   const current = () => policy.config
-  const admission = new Admission({ config: current, clock, log, records, keeper, directory, upstreams, voices, audit })
+  const limits = new RedisLimitStore(redis)
+  const books = stack.use(new Bookkeeper(nodeId, config.dataDir, limits, clock, log))
+  stack.use(new LeaseBeat(clock, log, limits, () => directory.all().map((session) => session.head.id)))
+  const till = new Till({ config: current, clock, store: limits, keeper: books, budgetPassed: () => undefined })
+  const admission = new Admission({
+    config: current,
+    clock,
+    log,
+    records,
+    keeper,
+    directory,
+    upstreams,
+    voices,
+    audit,
+    till,
+  })
 
   const servers: Server[] = []
   let certFile: string | null = null
@@ -113,6 +132,7 @@ export async function serve(config: Config, { clock, log, store, voices }: Surro
     if (session !== null) session.dispatch({ type: 'end_requested', reason: 'ended_by_operator' })
     else void keeper.owe(sessionId, () => endUnowned(records, sessionId, nodeId, clock))
   })
+  await books.recover(config.dataDir, async (id) => (await nodes.find(id)) !== null)
   const registry = new ClusterRegistry(directory, records, nodes, clock)
   const all = { config: current, clock, log, metrics, secrets, records, keeper, nodes, directory, admission }
   const door = new Door(all)

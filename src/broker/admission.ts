@@ -20,6 +20,7 @@ import { Journal, type JournalItem } from './journal.ts'
 import { LiveSession } from './live-session.ts'
 import type { LiveSessionOptions } from './live-session-options.ts'
 import type { RecordKeeper } from './record-keeper.ts'
+import type { Till } from './till.ts'
 
 /** What a caller asks for in the query of its upgrade. */
 export interface Wish {
@@ -39,6 +40,7 @@ export interface AdmissionDeps {
   upstreams: Upstreams
   voices: VoiceDetection
   audit: Audit
+  till: Till
 }
 
 /** How a caller is let go whose session was over before it had begun: slowly, so that it does not storm the door. */
@@ -51,6 +53,8 @@ const UPSTREAM_FAULTS: ReadonlySet<EndReason> = new Set(['upstream_unavailable',
 /** Decides who gets a session, and starts it. */
 export class Admission {
   readonly #deps: AdmissionDeps
+  /** Sessions that have been judged and are not in the directory yet. */
+  #starting = 0
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps
@@ -66,9 +70,10 @@ export class Admission {
     if (plan.models !== null && !plan.models.includes(model)) {
       throw new FaultError('model_not_found', `The model '${model}' is not part of this plan.`, { param: 'model' })
     }
-    if (this.#deps.directory.size >= config.door.maxSessions) {
+    if (this.#deps.directory.size + this.#starting >= config.door.maxSessions) {
       throw new FaultError('overloaded', 'This server has no room for another session.', { retryAfterMs: 5_000 })
     }
+    this.#deps.till.requirePrices({ model, kind })
     const session = shortened(plan.session, principal.secret?.limits.maxDuration ?? null)
     const head: SessionHead = {
       id: randomUUID(),
@@ -96,12 +101,12 @@ export class Admission {
     turnedAway: TurnedAway,
   ): Promise<void> {
     const { head, plan } = judged
-    const { records, keeper, clock } = this.#deps
-    await records.create(head, null, clock.now()).catch((cause: unknown) => {
-      // A store that hangs may still do what it was asked.
-      void keeper.owe(head.id, () => records.discard(head.id))
-      throw new FaultError('store_unavailable', 'Sessions cannot be started right now.', { cause, retryAfterMs: 2_000 })
-    })
+    this.#starting++
+    try {
+      await this.#register(head)
+    } finally {
+      this.#starting--
+    }
     this.#run(
       peer,
       {
@@ -117,6 +122,18 @@ export class Admission {
     )
   }
 
+  /** Slots and a start out of the accounts, then the record; nothing is kept of a session that is refused. */
+  async #register(head: SessionHead): Promise<void> {
+    const { records, keeper, clock, till } = this.#deps
+    await till.admit(head)
+    await records.create(head, null, clock.now()).catch((cause: unknown) => {
+      void till.leave(head.id)
+      // A store that hangs may still do what it was asked.
+      void keeper.owe(head.id, () => records.discard(head.id))
+      throw new FaultError('store_unavailable', 'Sessions cannot be started right now.', { cause, retryAfterMs: 2_000 })
+    })
+  }
+
   /** Is enough known of a session, and its plan still there, to go on with it? */
   canCarryOn({ head, tail }: SessionRecord): boolean {
     return tail !== null && this.#deps.config().plans.has(head.plan)
@@ -129,6 +146,8 @@ export class Admission {
     if (plan === undefined || tail === null)
       throw new FaultError('session_not_found', 'The session cannot be continued.')
     const ceilings: Ceilings = plan.ceilings
+    // Its slots were its own until its node died: it goes on even where another has taken them since.
+    void this.#deps.till.admit(head).catch(() => undefined)
     const grant =
       head.grant === null ? null : { user: head.user, origins: [], expiresAt: head.admitted as never, ...head.grant }
     const { id: _id, object: _object, expires_at: _expires, model: _model, ...session } = tail.session ?? {}
@@ -149,7 +168,7 @@ export class Admission {
   }
 
   #run(peer: Peer, options: LiveSessionOptions, turnedAway: TurnedAway): void {
-    const { directory, records, clock, log, upstreams, voices, audit } = this.#deps
+    const { directory, records, clock, log, upstreams, voices, audit, till } = this.#deps
     const config = this.#deps.config()
     const { head } = options
     const about = { actor: `key:${head.keyId}`, tenant: head.tenant, subject: head.id } as const
@@ -168,8 +187,10 @@ export class Admission {
       ended: (s, reason) => {
         hangUp.abort()
         audit.record({ kind: 'session.closed', ...about, detail: { reason } })
+        void till.leave(head.id)
         return directory.ended(s, reason)
       },
+      money: (bought, port) => till.open(head, bought, port),
       rotated: async (_s, resumeHash) => {
         await records
           .update(head, { resumeHash }, clock.now())
@@ -182,15 +203,15 @@ export class Admission {
     log.info({ sessionId: head.id, tenant: head.tenant, model: head.model }, 'session admitted')
     const { model, plan } = head
     audit.record({ kind: 'session.opened', ...about, detail: { model, plan, resumed: options.carriedOver !== null } })
-    upstreams.open(config, head.model, head.kind, hangUp.signal).then(
-      (reached) => session.opened(reached.peer, reached.first),
-      (error: unknown) => {
+    upstreams
+      .open(config, head.model, head.kind, hangUp.signal)
+      .then((reached) => session.opened(reached))
+      .catch((error: unknown) => {
         if (hangUp.signal.aborted) return
         const fault = error instanceof FaultError ? error : new FaultError('internal', 'Something went wrong here.')
         if (fault.code === 'internal') log.error({ err: error, sessionId: head.id }, 'opening the provider failed')
         session.failed(fault)
-      },
-    )
+      })
   }
 }
 

@@ -23,7 +23,7 @@ export class Bookkeeper implements AsyncDisposable {
   readonly #log: Log
   readonly #path: string
   readonly #file: number
-  readonly #open = new Map<Settlement, (settled: Settled | null) => void>()
+  readonly #open = new Map<Settlement, (settled: Settled) => void>()
   /** How many settlements each session still waits for. */
   readonly #owing = new Map<string, number>()
   /** Sessions whose last settlement somebody waits for. */
@@ -46,7 +46,7 @@ export class Bookkeeper implements AsyncDisposable {
   }
 
   /** Books one thing that was bought. `done` is told what the store answered once it has, however late. */
-  book(settlement: Settlement, done: (settled: Settled | null) => void = () => undefined): void {
+  book(settlement: Settlement, done: (settled: Settled) => void = () => undefined): void {
     writeSync(this.#file, `${JSON.stringify(settlement)}\n`)
     this.#open.set(settlement, done)
     const { session } = settlement.record

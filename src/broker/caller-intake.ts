@@ -7,7 +7,7 @@ import type { Message } from '../frames/peer.ts'
 import type { SessionEvent } from '../session/state.ts'
 import { ParleyClientEvent } from '../wire/parley-events.ts'
 import { errorEvent } from './dismissal.ts'
-import { child, text } from './provider-events.ts'
+import { child, type Loose, text } from './provider-events.ts'
 
 /** What the intake asks of the session it belongs to. */
 export interface IntakePort {
@@ -15,6 +15,14 @@ export interface IntakePort {
   toProvider(message: Message): void
   /** An event in the provider's vocabulary, to the caller. */
   toCaller(event: string): void
+  /** A caller's `session.update`, within its ceilings: what to send in its place. Throws the fault to refuse it with. */
+  sessionUpdate(event: Loose, message: Message): Message
+  /** True when the response will be asked for when there is room for it, and must not be passed on now. */
+  responseAsked(event: Loose, message: Message): boolean
+  responseCancelled(): void
+  itemCreated(event: Loose): void
+  /** Raw bytes of audio on their way to the provider. */
+  audioSent(bytes: number): void
   dispatch(event: SessionEvent): void
   /** Base64 of audio as it lay in its frame, for the broker's own detector. */
   heard(base64: Buffer): void
@@ -48,6 +56,7 @@ export class CallerIntake {
     const append = appendSpan(text)
     if (append !== null) {
       this.audioBytes += append.audioBytes
+      this.#port.audioSent(append.audioBytes)
       this.#port.heard(text.subarray(append.start, append.end))
       this.#port.toProvider(message)
       return
@@ -67,18 +76,23 @@ export class CallerIntake {
       case 'session.update': {
         const verdict = checkSessionUpdate(value.session, this.#ceilings, this.#grant)
         if (!verdict.ok) return this.#refuseField(verdict.param, verdict.message, eventId)
-        break
+        return this.#update(value, message, eventId)
       }
       case 'response.create': {
         const verdict = checkResponseCreate(value.response, this.#ceilings, this.#grant)
         if (!verdict.ok) return this.#refuseField(verdict.param, verdict.message, eventId)
         this.#port.dispatch({ type: 'caller_acted' })
         this.#port.dispatch({ type: 'response_requested' })
+        if (this.#port.responseAsked(value, message)) return
         break
       }
+      case 'response.cancel':
+        this.#port.responseCancelled()
+        break
       case 'conversation.item.create': {
         const item = child(value, 'item')
         const callId = text(item, 'call_id')
+        this.#port.itemCreated(value)
         if (text(item, 'type') === 'function_call_output' && callId !== null) {
           this.#port.dispatch({ type: 'tool_answered', callId })
         } else {
@@ -94,6 +108,15 @@ export class CallerIntake {
         if (event.type.startsWith('parley.')) return this.#own(value, eventId)
     }
     this.#port.toProvider(message)
+  }
+
+  #update(event: Loose, message: Message, eventId: string | null): void {
+    try {
+      this.#port.toProvider(this.#port.sessionUpdate(event, message))
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error
+      this.#port.toCaller(errorEvent(error, eventId, 'invalid_value'))
+    }
   }
 
   #own(value: unknown, eventId: string | null): void {

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { DoorConfig } from '../config/config.ts'
-import type { FaultError } from '../faults.ts'
+import { FaultError } from '../faults.ts'
 import type { Message, Peer } from '../frames/peer.ts'
 import type { Log } from '../log.ts'
 import { nextDeadline } from '../session/due.ts'
@@ -11,6 +11,7 @@ import { idleDeadline } from '../session/talk.ts'
 import { transition } from '../session/transition.ts'
 import { NO_USAGE, type SessionHead, type SessionTail, type SessionUsage } from '../store/session-records.ts'
 import { between, bytes as byteCount, type Instant, later, seconds, wholeMs } from '../units.ts'
+import type { Reached } from '../upstream/upstreams.ts'
 import type { VoiceDetection } from '../voice/detector.ts'
 import { Alarm } from './alarm.ts'
 import { CallerIntake } from './caller-intake.ts'
@@ -23,10 +24,15 @@ import { Introduction } from './introduction.ts'
 import { Journal, type JournalItem } from './journal.ts'
 import type { LiveSessionOptions } from './live-session-options.ts'
 import { Outbox } from './outbox.ts'
-import { count, type Loose } from './provider-events.ts'
+import { child, count, type Loose } from './provider-events.ts'
 import { ProviderIntake } from './provider-intake.ts'
 import { ProviderLine } from './provider-line.ts'
+import type { PursePort } from './purse.ts'
+import { pursePort } from './purse-port.ts'
 import { ResumeTicket } from './resume-token.ts'
+import type { AudioRates, SessionMoney } from './session-money.ts'
+import { updateFor } from './session-update.ts'
+import type { Bought } from './till.ts'
 
 /** What is kept for a caller that can come back (reference: hardening, a session that survives). */
 const RING_BYTES = byteCount(2 * 1024 * 1024)
@@ -40,6 +46,8 @@ export interface LiveSessionDeps {
   /** May one more caller be parked on this node? */
   mayPark(): boolean
   phaseChanged(session: LiveSession, from: SessionState['phase'], to: SessionState['phase']): void
+  /** Opens the session's books at the provider that was reached. Throws `model_not_priced`. */
+  money(bought: Bought, port: Omit<PursePort, 'budgetPassed'>): SessionMoney
   /** How this caller is let go. */
   parting(session: LiveSession, peer: Peer, reason: EndReason): Leaving
   /** Told once, last. Resolves once another node can take the session over; never rejects. */
@@ -76,6 +84,11 @@ export class LiveSession {
   /** Why the provider could not be had, in words a caller understands. */
   #fault: FaultError | null = null
   #farewell: () => void = () => undefined
+  /** Null until a provider has been reached. */
+  #money: SessionMoney | null = null
+  #bought: Bought | null = null
+  /** Nano-dollars that the session had cost on the node it came from. */
+  readonly #costBefore: number
 
   constructor(options: LiveSessionOptions, deps: LiveSessionDeps) {
     const now = deps.clock.now()
@@ -87,6 +100,7 @@ export class LiveSession {
     this.startedAt = now
     this.#carriedOver = options.carriedOver
     this.usage = { ...(options.carriedOver?.usage ?? NO_USAGE) }
+    this.#costBefore = this.usage.cost_nano_usd
     this.#rawSession = options.carriedOver?.tail.session ?? null
     this.#state = begin(now, options.head.admitted as Instant)
     this.#alarm = new Alarm(clock, () => this.dispatch({ type: 'deadline' }))
@@ -122,7 +136,12 @@ export class LiveSession {
         toProvider: (message) => {
           if (this.#upstream.forward(message) > door.softBacklog) this.#caller.valve.hold('other_side_slow')
         },
-        toCaller: (event) => this.#forward({ text: Buffer.from(event), frame: null }),
+        toCaller: (event) => this.say(Buffer.from(event)),
+        sessionUpdate: (event, message) => updateFor(event, message, this.head.model, this.#bought, this.#money),
+        responseAsked: (event, message) => this.#money?.responseAsked(event, message) === true,
+        responseCancelled: () => this.#money?.cancelled(),
+        itemCreated: (event) => this.#money?.itemCreated(event),
+        audioSent: (bytes) => this.#money?.audioSent(bytes),
         dispatch: (event) => this.dispatch(event),
         heard: (base64) => this.#ear.hear(base64),
         acknowledged: (seq) => ring?.acknowledge(seq),
@@ -140,6 +159,13 @@ export class LiveSession {
           this.#rawSession = raw
           this.#ear.listen(session.turnDetection === null ? session.input : null)
         },
+        passage: (type, event) => {
+          const passage = this.#money?.hears(type, event, this.#rates) ?? 'pass'
+          this.usage.cost_nano_usd = this.#costBefore + (this.#money?.books.spent ?? 0)
+          return passage
+        },
+        isKeptBack: (type) => this.#money?.keepsBack(type) === true,
+        written: (audioBytes, textBytes) => this.#money?.written(audioBytes, textBytes),
         dress: (event) => dressSession(event, this.head.model, this.endsAt),
         used: (usage) => {
           this.usage.input_tokens += count(usage, 'input_tokens')
@@ -151,6 +177,11 @@ export class LiveSession {
     )
     this.#caller.valve.hold('opening')
     this.#alarm.aim(nextDeadline(this.#state, this.policy))
+  }
+
+  get #rates(): AudioRates {
+    const { inputBytesPerSecond: input, outputBytesPerSecond: output } = this.provider.session
+    return { input, output }
   }
 
   get state(): SessionState {
@@ -229,7 +260,8 @@ export class LiveSession {
       case 'ask_model': {
         const limit = effect.maxOutputTokens === null ? {} : { max_output_tokens: effect.maxOutputTokens }
         const response = { instructions: effect.instructions, ...limit }
-        return this.#upstream.command({ type: 'response.create', response })
+        if (this.#money?.ask(response) !== true) this.#upstream.command({ type: 'response.create', response })
+        return
       }
       case 'cancel_responses':
         for (const response_id of effect.ids) this.#upstream.command({ type: 'response.cancel', response_id })
@@ -246,6 +278,7 @@ export class LiveSession {
         return this.#upstream.close()
       case 'ended':
         this.#queue.length = 0
+        this.#money?.close(now, effect.reason === 'idle_timeout' ? this.endsAt : null)
         void this.#deps.ended(this, effect.reason).then(() => this.#farewell())
     }
   }
@@ -270,9 +303,17 @@ export class LiveSession {
   // ---- the provider's side ----
 
   /** The provider has been reached. */
-  opened(peer: Peer, first: Message): void {
-    if (this.#state.phase === 'opening') this.#upstream.attach(peer, first)
-    else peer.terminate()
+  opened({ peer, first, provider, model }: Reached): void {
+    if (this.#state.phase !== 'opening') return peer.terminate()
+    this.#bought = { provider, model }
+    try {
+      this.#money = this.#deps.money(this.#bought, pursePort(this, this.#upstream, this.#outbox, this.#caller))
+    } catch (error) {
+      peer.terminate()
+      if (!(error instanceof FaultError)) throw error
+      return this.failed(error)
+    }
+    this.#upstream.attach(peer, first)
   }
 
   /** No provider could be reached, or none took the session. */
@@ -283,13 +324,24 @@ export class LiveSession {
 
   #ready(created: Loose): void {
     this.provider.learn(created)
+    const opening = this.#money?.open(child(created, 'session') ?? {}, this.#rates) ?? null
+    if (opening === null) return this.#letIn(created)
+    // Who starts responses is settled before anybody speaks.
+    this.#upstream.valve.hold('opening')
+    void opening.then(() => {
+      this.#upstream.valve.release('opening')
+      this.#letIn(created)
+    })
+  }
+
+  #letIn(created: Loose): void {
     this.dispatch({ type: 'upstream_opened' })
     if (this.#state.phase !== 'live') return
     this.#caller.valve.release('opening')
     const carriedOver = this.#carriedOver
     if (carriedOver === null) {
       const dressed = dressSession(created, this.head.model, this.endsAt)
-      this.#forward({ text: dressed ?? Buffer.from(JSON.stringify(created)), frame: null })
+      this.say(dressed ?? Buffer.from(JSON.stringify(created)))
       void this.#introduction.introduce(false)
       return
     }
@@ -300,6 +352,11 @@ export class LiveSession {
         this.#outbox.tell({ type: 'parley.gap', from: seen + 1, to: tail.seq, items: this.tail.items })
       this.#outbox.tell({ type: 'parley.restored', items: tail.items.length })
     })
+  }
+
+  /** A standard event of the broker's own, to the caller. */
+  say(event: Buffer): void {
+    this.#forward({ text: event, frame: null })
   }
 
   #forward(message: Message): void {

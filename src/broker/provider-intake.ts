@@ -6,6 +6,7 @@ import { type Instant, ms } from '../units.ts'
 import { DEFAULT_SESSION, type EffectiveSession, readSession } from './effective-session.ts'
 import type { Journal } from './journal.ts'
 import { child, count, type Loose, PARSED_FROM_PROVIDER, parseProviderEvent, text } from './provider-events.ts'
+import type { Passage } from './session-money.ts'
 
 /** What the intake asks of the session it belongs to. */
 export interface ProviderPort {
@@ -18,10 +19,24 @@ export interface ProviderPort {
   sessionChanged(session: EffectiveSession, raw: Loose): void
   /** A form of a session event with the broker's own cap in it; null where nothing differs. */
   dress(event: Loose): Buffer | null
+  /** What becomes of an event on its way to the caller, once money has seen it. */
+  passage(type: string, event: Loose): Passage
+  /** Is the event kept from the caller unread? */
+  isKeptBack(type: string): boolean
+  /** Raw audio and bytes of text of an answer have come. */
+  written(audioBytes: number, textBytes: number): void
   /** Usage of one response, as the provider counted it. */
   used(usage: Loose): void
 }
 
+/** Pieces of an answer that are text; counted, not read. */
+const TEXT_DELTAS: ReadonlySet<string> = new Set([
+  'response.output_text.delta',
+  'response.output_audio_transcript.delta',
+  'response.function_call_arguments.delta',
+])
+/** What such an event holds beside its text, bytes: ids and names. */
+const DELTA_OVERHEAD = 200
 /** Assistant items whose audio is counted, newest first kept. */
 const MOST_ITEMS = 32
 
@@ -65,7 +80,12 @@ export class ProviderIntake {
       this.#audioSince ??= this.#port.heardAt()
       this.#audioBytes += length
       this.audioBytes += length
+      this.#port.written(length, 0)
       if (this.#journal !== null) this.#countItem(itemIdOf(bytes), length)
+      return this.#port.forward(message)
+    }
+    if (type !== null && TEXT_DELTAS.has(type)) {
+      this.#port.written(0, Math.max(0, bytes.length - DELTA_OVERHEAD))
       return this.#port.forward(message)
     }
     if (type === 'input_audio_buffer.speech_started') {
@@ -75,17 +95,25 @@ export class ProviderIntake {
       this.#port.dispatch({ type: 'caller_fell_silent' })
     } else if (type === 'input_audio_buffer.timeout_triggered') {
       this.#port.dispatch({ type: 'provider_prompted_itself' })
-    } else if (type !== null && PARSED_FROM_PROVIDER.has(type)) {
-      const event = parseProviderEvent(bytes)
-      if (event !== null) {
-        this.#read(type, event)
-        const isSession = type === 'session.created' || type === 'session.updated'
-        const dressed = isSession ? this.#port.dress(event) : null
-        this.#port.forward(dressed === null ? message : { text: dressed, frame: null })
-        return this.#afterForwarding(type, event)
-      }
     }
-    this.#port.forward(message)
+    const event = type !== null && PARSED_FROM_PROVIDER.has(type) ? parseProviderEvent(bytes) : null
+    if (type === null || event === null) {
+      if (type === null || !this.#port.isKeptBack(type)) this.#port.forward(message)
+      return
+    }
+    this.#read(type, event)
+    this.#pass(type, event, message)
+    this.#afterForwarding(type, event)
+  }
+
+  #pass(type: string, event: Loose, message: Message): void {
+    const passage = this.#port.passage(type, event)
+    if (passage === 'keep') return
+    const shown = passage === 'pass' ? event : passage
+    const isSession = type === 'session.created' || type === 'session.updated'
+    const dressed = isSession ? this.#port.dress(shown) : null
+    if (dressed === null && passage === 'pass') return this.#port.forward(message)
+    this.#port.forward({ text: dressed ?? Buffer.from(JSON.stringify(shown)), frame: null })
   }
 
   /** Only the newest items can still be truncated, so only they are remembered. */

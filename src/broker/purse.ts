@@ -29,6 +29,8 @@ export interface PursePort {
   /** An `error` about a caller's event, to the caller. */
   refuse(fault: FaultError, eventId: string | null): void
   tell(event: ParleyServerEvent): void
+  /** A standard event of the broker's own, to the caller. */
+  emit(event: Loose): void
   /** Stops reading the caller, or goes on. */
   holdInput(isHeld: boolean): void
   /** Nothing comes of a response that was expected. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { FaultError } from '../faults.ts'
 import type { Peer } from '../frames/peer.ts'
-import { type Instant, later, ms, seconds } from '../units.ts'
+import { between, type Instant, later, type Ms, ms, seconds } from '../units.ts'
 import { closeFor, errorEvent, type Leaving } from './dismissal.ts'
 
 /**
@@ -24,7 +24,7 @@ const MOST_CALLERS = 10_000
  */
 export class Refusals {
   readonly #clock: Clock
-  readonly #callers = new Map<string, { count: number; last: Instant }>()
+  readonly #callers = new Map<string, { count: number; until: Instant }>()
   readonly #held = new Set<() => void>()
   #isOver = false
 
@@ -84,18 +84,22 @@ export class Refusals {
     })
   }
 
-  #holdFor(caller: string): ReturnType<typeof ms> {
+  /** A caller that comes back after a hold waits longer; many at once, as one server's sessions are, wait alike. */
+  #holdFor(caller: string): Ms {
     const now = this.#clock.now()
     const known = this.#callers.get(caller)
     this.#callers.delete(caller)
-    const count = known === undefined || now - known.last > FORGET_AFTER ? 0 : known.count
-    this.#callers.set(caller, { count: count + 1, last: now })
+    const isForgotten = known === undefined || between(known.until, now) > FORGET_AFTER
+    const count = isForgotten ? 0 : now < known.until ? known.count : known.count + 1
+    const hold = ms(Math.min(LONGEST_HOLD, FIRST_HOLD * 2 ** Math.min(count, 10)))
+    const until = !isForgotten && now < known.until ? known.until : later(now, hold)
+    this.#callers.set(caller, { count, until })
     if (this.#callers.size > MOST_CALLERS) {
       for (const oldest of this.#callers.keys()) {
         this.#callers.delete(oldest)
         break
       }
     }
-    return ms(Math.min(LONGEST_HOLD, FIRST_HOLD * 2 ** Math.min(count, 10)))
+    return hold
   }
 }

@@ -29,7 +29,7 @@ export interface BooksOptions {
 }
 
 /** Told of every record once the store has it. */
-export type OnSettled = (record: LedgerRecord, settled: Settled | null) => void
+export type OnSettled = (record: LedgerRecord, settled: Settled) => void
 
 /**
  * What a session buys, record by record (M3): priced by its row of the sheet, booked once under the provider's own id, and

@@ -1,8 +1,13 @@
+import { randomUUID } from 'node:crypto'
 import type { Message } from '../frames/peer.ts'
+import type { Settled } from '../limits/limit-store.ts'
+import type { Room } from '../limits/limits.ts'
 import type { PriceRow } from '../meter/price-row.ts'
-import { between, type Instant, ms, tokens } from '../units.ts'
+import type { LedgerRecord } from '../meter/record.ts'
+import { sumTokens, tokensIn, tokensOut } from '../meter/usage.ts'
+import { between, type Instant, ms, type Tokens, tokens } from '../units.ts'
 import { child, count, type Loose, text } from './provider-events.ts'
-import type { Purse } from './purse.ts'
+import type { Purse, PursePort } from './purse.ts'
 import type { SessionBooks } from './session-books.ts'
 import type { TurnControl } from './turn-control.ts'
 
@@ -16,8 +21,9 @@ export interface SessionMoneyParts {
   readonly purse: Purse | null
   /** What a transcription model of the session's provider costs; null for one that has no price. */
   readonly transcriber: (model: string) => PriceRow | null
-  /** The caller's limit is ours: what the provider says of its own does not concern it. */
-  readonly limitsTokens: boolean
+  /** The lowest limit of weighted tokens per minute, which the caller is told in the provider's place; null for none. */
+  readonly tokensPerMinute: Tokens | null
+  readonly port: Pick<PursePort, 'tell' | 'emit'>
 }
 
 /** Bytes of one second of raw audio, each way. */
@@ -35,7 +41,8 @@ export class SessionMoney {
   readonly #turns: TurnControl
   readonly #purse: Purse | null
   readonly #transcriber: SessionMoneyParts['transcriber']
-  readonly #limitsTokens: boolean
+  readonly #tokensPerMinute: Tokens | null
+  readonly #port: SessionMoneyParts['port']
   #rates: AudioRates = { input: 48_000, output: 48_000 }
   /** Audio of the caller since the session began. */
   #heard = 0
@@ -43,25 +50,52 @@ export class SessionMoney {
   #speechFrom: number | null = null
   #speechTo: number | null = null
 
-  constructor({ books, turns, purse, transcriber, limitsTokens }: SessionMoneyParts) {
+  constructor({ books, turns, purse, transcriber, tokensPerMinute, port }: SessionMoneyParts) {
     this.books = books
     this.#turns = turns
     this.#purse = purse
     this.#transcriber = transcriber
-    this.#limitsTokens = limitsTokens
+    this.#tokensPerMinute = tokensPerMinute
+    this.#port = port
   }
 
-  /** Before the caller is let in. `session` and `rates`: as `session.created` says. */
-  async open(session: Loose, rates: AudioRates): Promise<void> {
+  /** Before the caller is let in; null when nothing is to be waited for. `session`: as `session.created` says. */
+  open(session: Loose, rates: AudioRates): Promise<void> | null {
     this.#turns.updated({ type: 'session.created', session })
     this.#sessionIs(session, rates)
-    await this.#purse?.open()
+    return this.#purse?.open() ?? null
   }
 
   /** The session is over. `endsAt`: when it would have ended by itself, for one that was cut because nobody spoke. */
   close(now: Instant, endsAt: Instant | null): void {
     this.#purse?.[Symbol.dispose]()
     this.books.close(endsAt === null ? null : ms(Math.max(0, Math.round(between(now, endsAt)))))
+  }
+
+  /** A record of this session is in the books for good. */
+  settled(record: LedgerRecord, { room, level }: Settled): void {
+    const { usage } = record
+    this.#port.tell({
+      type: 'parley.usage',
+      kind: record.kind,
+      id: record.providerId,
+      input_tokens: tokensIn(usage),
+      cached_tokens: sumTokens(usage.cached) + usage.cachedUnsplit,
+      output_tokens: tokensOut(usage),
+      cost_nano_usd: Math.max(0, record.cost),
+      session_cost_nano_usd: this.books.spent,
+      estimated: record.estimated,
+    })
+    this.#purse?.levelIs(level)
+    if (this.#tokensPerMinute !== null && record.kind === 'response') this.#tellRate(this.#tokensPerMinute, room)
+  }
+
+  /** In OpenAI's shape, in the provider's place. */
+  #tellRate(limit: Tokens, room: Room): void {
+    const remaining = Math.min(limit, room.tokens ?? limit)
+    const reset_seconds = Math.round((60_000 * (limit - remaining)) / Math.max(1, limit)) / 1_000
+    const rate_limits = [{ name: 'tokens', limit, remaining, reset_seconds }]
+    this.#port.emit({ type: 'rate_limits.updated', event_id: `event_${randomUUID()}`, rate_limits })
   }
 
   // ---- the caller's events ----
@@ -120,9 +154,9 @@ export class SessionMoney {
 
   // ---- the provider's events ----
 
-  /** Whether events of this type are to be shown to `hears` although nobody else reads them. */
-  keepsBack(type: string | null): boolean {
-    return this.#limitsTokens && type === 'rate_limits.updated'
+  /** The caller's limits are ours: what the provider says of its own does not concern it. */
+  keepsBack(type: string): boolean {
+    return this.#tokensPerMinute !== null && type === 'rate_limits.updated'
   }
 
   /** Audio or text of an answer has passed. */

@@ -25,7 +25,12 @@ export const SessionView = z
     ended_at: z.number().nullable(),
     /** When the idle cutoff comes if nothing happens; null while the clock is held, or on another node. */
     idle_ends_at: z.number().nullable(),
-    usage: z.object({ input_tokens: z.number(), output_tokens: z.number(), responses: z.number() }),
+    usage: z.object({
+      input_tokens: z.number(),
+      output_tokens: z.number(),
+      responses: z.number(),
+      cost_nano_usd: z.number(),
+    }),
   })
   .openapi('Session')
 export type SessionView = z.infer<typeof SessionView>

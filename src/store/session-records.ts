@@ -51,6 +51,8 @@ export const SessionUsage = z.object({
   input_tokens: z.number(),
   output_tokens: z.number(),
   responses: z.number(),
+  /** Nano-dollars. */
+  cost_nano_usd: z.number().default(0),
 })
 export type SessionUsage = z.infer<typeof SessionUsage>
 
@@ -188,7 +190,7 @@ function recordFrom(raw: Record<string, string | undefined>): SessionRecord | nu
 /** Owner of a session that its node gave up in good order. */
 export const RELEASED = 'released'
 
-export const NO_USAGE: SessionUsage = { input_tokens: 0, output_tokens: 0, responses: 0 }
+export const NO_USAGE: SessionUsage = { input_tokens: 0, output_tokens: 0, responses: 0, cost_nano_usd: 0 }
 
 interface Scripts {
   claimSession(key: string, owner: string, hash: string, next: string, nextHash: string): Promise<number>

@@ -74,6 +74,15 @@ describe('refusals', () => {
     expect(heldFor('a')).toBe(250)
   })
 
+  test("W4 many at once, as one server's sessions are when a provider drops, wait alike and not one after another", () => {
+    const clock = new ManualClock()
+    const refusals = new Refusals(clock)
+    const lines = Array.from({ length: 50 }, () => new Line())
+    for (const line of lines) refusals.refuse(line, fault, 'a')
+    clock.pass(250)
+    expect(lines.filter((line) => line.closedWith === null)).toEqual([])
+  })
+
   test('W4 a session that never was is let go the same way, with what its end says', () => {
     const clock = new ManualClock()
     const line = new Line()

@@ -23,8 +23,8 @@ describe('reaching a provider', () => {
         },
         models: {
           'gpt-realtime': { provider: 'play', fallbacks: [{ provider: 'spare', model: 'gpt-realtime-spare' }] },
-          lonely: { provider: 'nowhere' },
-          barred: { provider: 'wrongKey' },
+          lonely: { provider: 'nowhere', model: 'gpt-realtime' },
+          barred: { provider: 'wrongKey', model: 'gpt-realtime' },
         },
       },
     })

@@ -1,0 +1,25 @@
+import type { CallerLine } from './caller-line.ts'
+import { errorEvent } from './dismissal.ts'
+import type { LiveSession } from './live-session.ts'
+import type { Outbox } from './outbox.ts'
+import type { ProviderLine } from './provider-line.ts'
+import type { PursePort } from './purse.ts'
+
+/** What a session's purse brings about at its two lines. */
+export function pursePort(
+  session: LiveSession,
+  provider: ProviderLine,
+  outbox: Outbox,
+  caller: CallerLine,
+): Omit<PursePort, 'budgetPassed'> {
+  return {
+    command: (event) => provider.command(event),
+    forward: (message) => void provider.forward(message),
+    refuse: (fault, eventId) => session.say(Buffer.from(errorEvent(fault, eventId))),
+    tell: (event) => outbox.tell(event),
+    emit: (event) => session.say(Buffer.from(JSON.stringify(event))),
+    holdInput: (isHeld) => (isHeld ? caller.valve.hold('limit') : caller.valve.release('limit')),
+    responseRefused: () => session.dispatch({ type: 'response_refused' }),
+    end: (reason) => session.dispatch({ type: 'end_requested', reason }),
+  }
+}

@@ -1,0 +1,155 @@
+import type { Clock } from '../clock.ts'
+import type { Config, PlanConfig, ProviderConfig } from '../config/config.ts'
+import { FaultError } from '../faults.ts'
+import { accountsOf } from '../limits/accounts.ts'
+import type { LimitStore } from '../limits/limit-store.ts'
+import type { Account, BudgetLevel, Refusal } from '../limits/limits.ts'
+import { findPrice } from '../meter/find-price.ts'
+import type { PriceRow } from '../meter/price-row.ts'
+import type { SessionHead } from '../store/session-records.ts'
+import { seconds, type Tokens } from '../units.ts'
+import type { Bookkeeper } from './bookkeeper.ts'
+import { Purse, type PursePort } from './purse.ts'
+import { SessionBooks } from './session-books.ts'
+import { SessionMoney } from './session-money.ts'
+import { TurnControl } from './turn-control.ts'
+
+/** How long a session without the store goes on once its lease is spent (reference: hardening, when Redis is away). */
+const GRACE = seconds(15)
+
+/** The provider that was reached, by its name in the policy file, and its own name for the model. */
+export interface Bought {
+  readonly provider: string
+  readonly model: string
+}
+
+export interface TillDeps {
+  config(): Config
+  clock: Clock
+  store: LimitStore
+  keeper: Bookkeeper
+  /** A budget has passed one of its marks. */
+  budgetPassed(level: BudgetLevel, head: SessionHead): void
+}
+
+/** Money and limits of all sessions of a node: who may begin, by which prices, and out of which accounts. */
+export class Till {
+  readonly #deps: TillDeps
+
+  constructor(deps: TillDeps) {
+    this.#deps = deps
+  }
+
+  /** Every place where a model may be bought must have a price (M2). Throws `model_not_priced`. */
+  requirePrices(head: Pick<SessionHead, 'model' | 'kind'>): void {
+    for (const target of this.#deps.config().models.get(head.model)?.targets ?? []) {
+      if (this.#price(target.provider, [target.model, head.model], head.kind) !== null) continue
+      throw new FaultError('model_not_priced', `No price is known for the model '${head.model}'.`, { param: 'model' })
+    }
+  }
+
+  /** Takes the session's slots and counts its start, or counts nothing. Throws the fault to refuse with. */
+  async admit(head: SessionHead): Promise<void> {
+    const answer = await this.#deps.store.admit(head.id, this.#accounts(head))
+    if (!answer.ok) throw refusalFault(answer.refusal)
+  }
+
+  /** Sessions of this node whose slots have run out although it lives, which can only be after a long silence. */
+  async beat(sessions: readonly string[]): Promise<void> {
+    await this.#deps.store.beat(sessions)
+  }
+
+  /** Gives everything back once the last record of the session is settled. */
+  async leave(session: string): Promise<void> {
+    await this.#deps.keeper.settled(session)
+    await this.#deps.store.release(session).catch(() => undefined)
+  }
+
+  /** Opens the books of a session whose provider has been reached. */
+  open(head: SessionHead, bought: Bought, atLines: Omit<PursePort, 'budgetPassed'>): SessionMoney {
+    const { clock, store, keeper } = this.#deps
+    const accounts = this.#accounts(head)
+    const isTranscription = head.kind === 'transcription'
+    const row = this.#price(bought.provider, [bought.model, head.model], head.kind)
+    if (row === null) throw new FaultError('model_not_priced', 'No price is known for this model.')
+    const turns = new TurnControl()
+    const options = {
+      session: head.id,
+      tenant: head.tenant,
+      user: head.user,
+      keyId: head.keyId,
+      model: head.model,
+      provider: bought.provider,
+      providerModel: bought.model,
+      row,
+      transcribesOnly: isTranscription,
+      accounts,
+    }
+    const port = { ...atLines, budgetPassed: (level: BudgetLevel) => this.#deps.budgetPassed(level, head) }
+    const books = new SessionBooks(options, keeper, clock, (record, settled) => money.settled(record, settled))
+    const plan = this.#deps.config().plans.get(head.plan)
+    const isLimited = plan !== undefined && accounts.some(limits)
+    const money = new SessionMoney({
+      books,
+      turns,
+      purse: isLimited ? new Purse(books, turns, policyOf(plan, isTranscription), { store, clock }, port) : null,
+      transcriber: (model) => this.#price(bought.provider, [model], 'transcription'),
+      tokensPerMinute: lowestRate(accounts),
+      port,
+    })
+    return money
+  }
+
+  #accounts(head: SessionHead): Account[] {
+    const config = this.#deps.config()
+    const plan = config.plans.get(head.plan)
+    const tenant = config.tenants.get(head.tenant)
+    if (plan === undefined) throw new FaultError('internal', 'The plan of this account is not configured.')
+    const sources = {
+      installation: config.limits,
+      plan: plan.limits,
+      tenant: tenant?.limits ?? {},
+      secret: head.grant?.limits ?? null,
+    }
+    return accountsOf(sources, { session: head.id, user: head.user, tenant: head.tenant })
+  }
+
+  #price(provider: string, names: readonly string[], kind: SessionHead['kind']): PriceRow | null {
+    const { prices, providers } = this.#deps.config()
+    const sellers = sellersOf(provider, providers.get(provider))
+    return findPrice(prices.sheet, { sellers, names, kind }, prices.unknownModels, this.#deps.clock.now())
+  }
+}
+
+/** Azure's and a gateway's own prices come first; where the sheet has none, they pass on those of the provider behind. */
+function sellersOf(name: string, provider: ProviderConfig | undefined): string[] {
+  if (provider === undefined || provider.type === 'openai-compatible') return [name, 'openai']
+  return provider.type === 'azure' ? ['azure', 'openai'] : [provider.type]
+}
+
+function limits({ limits: of }: Account): boolean {
+  return of.tokensPerMinute !== null || of.budget !== null || of.perDay !== null || of.perMonth !== null
+}
+
+function lowestRate(accounts: readonly Account[]): Tokens | null {
+  const rates = accounts.flatMap((account) => account.limits.tokensPerMinute ?? [])
+  return rates.length === 0 ? null : (Math.min(...rates) as Tokens)
+}
+
+function policyOf({ throttle, budgetWarnings }: PlanConfig, transcribesOnly: boolean) {
+  const { maxDelay, refusalsBeforeClose, smallestResponse } = throttle
+  return { maxDelay, refusalsBeforeClose, smallestResponse, grace: GRACE, transcribesOnly, budgetWarnings }
+}
+
+function refusalFault({ account, limit, wait }: Refusal): FaultError {
+  const retryAfterMs = wait === null ? {} : { retryAfterMs: wait }
+  switch (limit) {
+    case 'sessions':
+      return new FaultError('too_many_sessions', `This ${account} has as many sessions as it may have.`, retryAfterMs)
+    case 'starts':
+    case 'tokens':
+      return new FaultError('rate_limited', `This ${account} begins sessions too fast.`, retryAfterMs)
+    default:
+      return new FaultError('budget_spent', `The budget of this ${account} is used up.`, retryAfterMs)
+  }
+}

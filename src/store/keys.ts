@@ -25,7 +25,7 @@ export const keys = {
    *   :slots:<account>   ZSET    session → lease end, of sessions that were admitted
    *   :leases:<account>  ZSET    session → lease end, of those that hold money or tokens without a slot
    *   :held:<account>    HASH    money, tokens: what its leases hold in all
-   *   :starts:<account>, :tokens:<account>   HASH   second → how many, of the last 60 s
+   *   :starts:<account>, :tokens:<account>   HASH   second → how many, of the last 60 s; sum, first
    *   :record:<id>       STRING  `usage`, or the estimate that was booked under this id
    */
   limits: 'parley:{limits}',

@@ -82,13 +82,16 @@ export function withLimitScripts(redis: Redis): Redis & LimitScripts {
 const RETRY_AFTER_MS = 2_000
 /** Replies that say that a script or an argument is wrong; every other one says that the server cannot serve now. */
 const OUR_MISTAKE = /^(ERR|WRONGTYPE|NOSCRIPT|NOPERM|CROSSSLOT)\b/
+/** Redis 6 wraps what a command inside a script was refused for into an ERR of the script. */
+const REFUSED_INSIDE = /-(OOM|READONLY|MISCONF|NOREPLICAS)\b/
 
 /** Awaits a reply. Rejects with FaultError `store_unavailable` when Redis is away, loading, full or no master. */
 export async function fromStore<T>(reply: Promise<T>): Promise<T> {
   try {
     return await reply
   } catch (cause) {
-    if (cause instanceof ReplyError && OUR_MISTAKE.test((cause as Error).message)) throw cause
+    const reply = cause instanceof ReplyError ? (cause as Error).message : ''
+    if (OUR_MISTAKE.test(reply) && !REFUSED_INSIDE.test(reply)) throw cause
     throw new FaultError('store_unavailable', 'limits cannot be checked at the moment; try again soon', {
       retryAfterMs: RETRY_AFTER_MS,
       cause,

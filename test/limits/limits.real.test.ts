@@ -156,6 +156,19 @@ describe('tokens', () => {
     expect((await reserve(limits, 'b', tenant, [0, 30])).ok).toBe(true)
   })
 
+  test('L3 a second that is still partly within the minute counts whole, though the one before it has just aged', async () => {
+    const limits = new SimulatedLimits(redis.redis, Date.UTC(2026, 10, 25, 12) + 900)
+    const tenant = [account('tenant', 't', { tokensPerMinute: 100 })]
+    await limits.store.settle({ record: record('x', 'r1', 0, 50), accounts: tenant, keep: null })
+    limits.pass(1 * S)
+    await limits.store.settle({ record: record('x', 'r2', 0, 50), accounts: tenant, keep: null })
+    limits.pass(59 * S + 600)
+    expect((await reserve(limits, 'a', tenant, [0, 51])).ok).toBe(false)
+    expect((await reserve(limits, 'a', tenant, [0, 50])).ok).toBe(true)
+    limits.pass(500)
+    expect((await reserve(limits, 'a', tenant, [0, 100])).ok).toBe(true)
+  })
+
   test('L3 no wait is promised for tokens that others hold, nor for more than the limit', async () => {
     const limits = new SimulatedLimits(redis.redis)
     const tenant = [account('tenant', 't', { tokensPerMinute: 100 })]

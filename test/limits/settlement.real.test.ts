@@ -195,6 +195,7 @@ describe('a node that dies', () => {
     const running = { session: 's', record: record('s', 'r1', 200, 150) }
     await limits.store.running(running)
     await limits.store.settle({ record: record('s', 'r1', 90, 60), accounts, keep: hold(500, 500) })
+    expect(await redis.redis.hexists(`${limits.root}:lease:s`, 'running:s:r1')).toBe(0)
     expect(await limits.store.running(running)).toBe(true) // its reply was lost: it is sent again, too late
     limits.pass(15 * S)
     await limits.store.reap(10)

@@ -22,8 +22,8 @@ for _, a in ipairs(accounts) do
     return { 0, level, { a.kind, 'sessions', false } }
   end
   if a.starts then
-    local begun, buckets = lastMinute(key('starts', a.name))
-    if begun >= a.starts then return { 0, level, { a.kind, 'starts', waitFor(a.starts - 1, begun, buckets) } } end
+    local k = key('starts', a.name)
+    if lastMinute(k) >= a.starts then return { 0, level, { a.kind, 'starts', waitFor(a.starts - 1, k) } } end
   end
   for _, period in ipairs(PERIODS) do
     if a[period] and a.spent[period] >= a[period] then

@@ -84,26 +84,42 @@ local function eachLabel(labels) return string.gmatch(labels, '([^,/]+)/(%a*)') 
 -- whole life is never forgotten.
 local function isMortal(name) return string.sub(name, 1, 8) == 'session:' end
 
--- MINUTES: a hash of seconds → amounts. A second counts as long as any part of it may lie in the last 60 s.
+-- MINUTES: a hash of seconds → amounts, with their `sum` and the `first` of them. A second counts as long as any part of it
+-- may lie in the last 60 s. Old ones are taken away when the first has aged: once a second at most, however many ask.
 
-local function lastMinute(k)
-  local flat, sum = redis.call('HGETALL', k), 0
-  for i = 1, #flat, 2 do
-    if tonumber(flat[i]) >= second - 60 then sum = sum + flat[i + 1] end
-  end
-  return sum, flat
-end
-
--- How long until a minute holds at most `most`, ms, if nothing is added; false when it never will.
-local function waitFor(most, sum, flat)
-  if most < 0 then return false end
-  local buckets = {}
+local function bucketsOf(k)
+  local flat, buckets = redis.call('HGETALL', k), {}
   for i = 1, #flat, 2 do
     local at = tonumber(flat[i])
-    if at >= second - 60 then buckets[#buckets + 1] = { at = at, amount = tonumber(flat[i + 1]) } end
+    if at then buckets[#buckets + 1] = { at = at, amount = tonumber(flat[i + 1]) } end
   end
   table.sort(buckets, function(a, b) return a.at < b.at end)
-  local wait = 0
+  return buckets
+end
+
+local function lastMinute(k)
+  local known = redis.call('HMGET', k, 'sum', 'first')
+  if not known[1] then return 0 end
+  local sum = tonumber(known[1])
+  if tonumber(known[2]) >= second - 60 then return sum end
+  local first
+  for _, bucket in ipairs(bucketsOf(k)) do
+    if bucket.at < second - 60 then
+      sum = sum - bucket.amount
+      redis.call('HDEL', k, bucket.at)
+    else
+      first = first or bucket.at
+    end
+  end
+  if first then redis.call('HSET', k, 'sum', sum, 'first', first) else redis.call('DEL', k) end
+  return first and sum or 0
+end
+
+-- How long until a minute holds at most `most`, ms, if nothing is added; false when it never will. Asked after lastMinute.
+local function waitFor(most, k)
+  if most < 0 then return false end
+  local buckets, sum, wait = bucketsOf(k), 0, 0
+  for _, bucket in ipairs(buckets) do sum = sum + bucket.amount end
   for _, bucket in ipairs(buckets) do
     if sum <= most then break end
     sum = sum - bucket.amount
@@ -114,11 +130,12 @@ end
 
 local function addToMinute(k, at, amount)
   if amount == 0 or at < second - 60 then return end
-  if redis.call('HINCRBY', k, at, amount) ~= amount then return end
-  -- The first of a new second takes away those that no longer count.
-  for _, field in ipairs(redis.call('HKEYS', k)) do
-    if tonumber(field) < second - 60 then redis.call('HDEL', k, field) end
-  end
+  lastMinute(k)
+  local isNew = redis.call('HINCRBY', k, at, amount) == amount
+  redis.call('HINCRBY', k, 'sum', amount)
+  if not isNew then return end
+  local first = redis.call('HGET', k, 'first')
+  if not first or at < tonumber(first) then redis.call('HSET', k, 'first', at) end
   redis.call('PEXPIRE', k, 62000)
 end
 
@@ -255,7 +272,7 @@ local function look(a)
   lookAtMoney(a)
   local held = redis.call('HMGET', key('held', a.name), 'money', 'tokens')
   a.heldMoney, a.heldTokens = tonumber(held[1] or 0), tonumber(held[2] or 0)
-  if a.tokens then a.settled, a.buckets = lastMinute(key('tokens', a.name)) end
+  if a.tokens then a.settled = lastMinute(key('tokens', a.name)) end
 end
 
 local function least(a, b)

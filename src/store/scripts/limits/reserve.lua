@@ -28,7 +28,7 @@ for _, a in ipairs(accounts) do
   if a.tokens then
     local free = math.max(0, math.floor((a.tokens - a.settled) / share) - othersTokens)
     if free < leastTokens and not refusal then
-      local wait = waitFor(a.tokens - share * (othersTokens + leastTokens), a.settled, a.buckets)
+      local wait = waitFor(a.tokens - share * (othersTokens + leastTokens), key('tokens', a.name))
       refusal = { a.kind, 'tokens', wait }
     end
     tokens = math.min(tokens, free)

@@ -2,13 +2,14 @@
   ARGV     now, account, account, …
   Returns  for each { slots, starts, tokens settled, tokens held, wait for one more token or false,
            money held, { period, spent, period, spent, … } }
-  A script so that the numbers of one moment are seen together. Changes nothing. ]]
+  A script so that the numbers of one moment are seen together. Takes away only what has aged. ]]
 local states = {}
 for i, a in ipairs((parseAccounts(2))) do
   look(a)
-  local settled, buckets = lastMinute(key('tokens', a.name))
+  local k = key('tokens', a.name)
+  local settled = lastMinute(k)
   local wait = a.tokens and settled + a.heldTokens >= a.tokens
-    and waitFor(a.tokens - a.heldTokens - 1, settled, buckets)
+    and waitFor(a.tokens - a.heldTokens - 1, k)
   local money = {}
   for _, period in ipairs(PERIODS) do
     if string.find(a.counters, COUNTER[period], 1, true) then
@@ -17,6 +18,6 @@ for i, a in ipairs((parseAccounts(2))) do
     end
   end
   local slots = redis.call('ZCARD', key('slots', a.name))
-  states[i] = { slots, (lastMinute(key('starts', a.name))), settled, a.heldTokens, wait or false, a.heldMoney, money }
+  states[i] = { slots, lastMinute(key('starts', a.name)), settled, a.heldTokens, wait or false, a.heldMoney, money }
 end
 return states

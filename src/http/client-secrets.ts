@@ -90,7 +90,7 @@ export function clientSecretRoutes(app: OpenAPIHono, deps: ClientSecretDeps): vo
     }
     const principal = await authenticate(config, deps.secrets, credentials, now)
     requireScope(principal, 'mint')
-    const body = Request.parse(c.req.header('content-type') === undefined ? {} : c.req.valid('json'))
+    const body = c.req.header('content-type') === undefined ? Request.parse({}) : c.req.valid('json')
     const { expires_after, session, parley } = body
     const model = session.model
     if (model !== undefined && (typeof model !== 'string' || !config.models.has(model))) {

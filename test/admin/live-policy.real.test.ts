@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LivePolicy } from '../../src/admin/live-policy.ts'
+import { systemClock } from '../../src/clock.ts'
 import { configFrom } from '../../src/config/read-config.ts'
+import type { StoredPolicy } from '../../src/config/stored-policy.ts'
 import { keys } from '../../src/store/keys.ts'
 import { PolicyStore } from '../../src/store/policy-store.ts'
 import { Caller } from '../support/caller.ts'
@@ -43,6 +46,24 @@ describe('the policy in force', () => {
     expect((await store.read()).plans.get('p')).toEqual({ tools: false })
     expect(await store.change(revision + 1, 'b', { plans: new Map([['p', null]]) })).toBe(revision + 2)
     expect((await store.read()).plans.has('p')).toBe(false)
+  })
+
+  test('R4 changes made at once, each upon what it was decided upon, all count', async () => {
+    const store = new PolicyStore(parley.store.redis, silent)
+    const [one, two] = [1, 2].map(() => new LivePolicy(parley.config, store, systemClock, silent, () => undefined))
+    const counted = (stored: StoredPolicy) => Number(stored.plans.get('count') ?? 0)
+    const decisions: number[] = []
+    const changes = [one, two, one, two, one, two].map((policy) =>
+      policy?.change((stored) => {
+        decisions.push(counted(stored))
+        return { plans: new Map([['count', counted(stored) + 1]]) }
+      }),
+    )
+    await Promise.all(changes)
+    expect(counted(await store.read())).toBe(6)
+    // They did meet: some were decided more than once.
+    expect(decisions.length).toBeGreaterThan(6)
+    await one?.change(() => ({ plans: new Map([['count', null]]) }))
   })
 
   test('R4 what cannot be understood is left out, and the rest holds', async () => {

@@ -189,13 +189,21 @@ export class SocketPeer implements Peer {
     this.#batchBytes += frame.length
   }
 
-  /** Frames that lie end to end, as those of one read do, are written as one piece. */
   flush(): void {
     const batch = this.#batch
     if (batch.length === 0) return
+    // What is queued counts as backlog at once, so its end has to be told even where the kernel takes all of it in one go,
+    // and the socket has nothing to drain.
+    if (this.#batchBytes > this.#socket.writableHighWaterMark) this.#wasFull = true
     this.#batch = []
     this.#batchBytes = 0
     if (this.#socket.destroyed) return
+    this.#writeAll(batch)
+    if (!this.#socket.writableNeedDrain) this.#drained()
+  }
+
+  /** Frames that lie end to end, as those of one read do, are written as one piece. */
+  #writeAll(batch: readonly Buffer[]): void {
     if (batch.length === 1) return this.#write(batch[0] as Buffer)
     this.#socket.cork()
     let piece = batch[0] as Buffer

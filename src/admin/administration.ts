@@ -52,7 +52,9 @@ export class Administration {
       requireSound(tenantProblemsOf(after, this.#configFrom(stored)))
       return { ...tenant, settings: after }
     })
-    const changed = Object.keys(settings).filter((name) => !isDeepStrictEqual(before[name], after[name]))
+    const [was, is] = [tenantSettings.parse(before), tenantSettings.parse(after)]
+    const names = Object.keys(is) as (keyof typeof is)[]
+    const changed = names.filter((name) => !isDeepStrictEqual(was[name], is[name]))
     const others = changed.filter((name) => name !== 'limits')
     if (others.length > 0) {
       const detail = Object.fromEntries(others.map((name) => [name, asDetail(after[name])]))

@@ -64,6 +64,11 @@ export class AuditBook implements Disposable {
     return new AuditBook(db, node)
   }
 
+  /** A book that is looked at and not written. Throws when there is none. */
+  static openToRead(file: string): AuditBook {
+    return new AuditBook(new DatabaseSync(file, { readOnly: true }), '')
+  }
+
   /**
    * In one transaction that takes the write lock first, so that a second process on the same file cannot fork the chain.
    * `at`: epoch ms, whole. Throws what SQLite throws.

@@ -194,6 +194,9 @@ export class SocketPeer implements Peer {
   flush(): void {
     const batch = this.#batch
     if (batch.length === 0) return
+    // What is queued counts as backlog at once, so its end has to be told even where the kernel takes all of it in one go,
+    // and the socket has nothing to drain.
+    if (this.#batchBytes > this.#socket.writableHighWaterMark) this.#wasFull = true
     this.#batch = []
     this.#batchBytes = 0
     if (this.#socket.destroyed) return

@@ -54,7 +54,7 @@ export function clientSecretRoutes(app: OpenAPIHono, deps: ClientSecretDeps): vo
       },
     })
     app.openapi(route, async (c) => {
-      const body = Request.parse(c.req.header('content-type') === undefined ? {} : c.req.valid('json'))
+      const body = c.req.header('content-type') === undefined ? Request.parse({}) : c.req.valid('json')
       const { expires_after, session, parley } = body
       const secret = await mint(c, deps, { ...parley, session, life: seconds(expires_after.seconds) })
       const object = session.type === 'transcription' ? 'realtime.transcription_session' : 'realtime.session'

@@ -1,22 +1,25 @@
 import type { LedgerRecord } from '../meter/record.ts'
 import { mapTokens, type TokenCount, type Usage } from '../meter/usage.ts'
 import { ms, nanoUsd, tokens } from '../units.ts'
+import type { Posting } from './ledger.ts'
 
 /**
- * M3: what becomes of a record, given what is booked under its id already: the record to book, or null.
+ * M3: what becomes of a record, given what is held under its id already: what to book, or null.
  *
  * Redis sees to it that of one purchase either a `usage` or an `estimate` and its `correction` arrive. This holds the
  * line where Redis has forgotten (a lost disk, the 48 h it keeps ids): the truth stays booked once. Records of one id may
  * arrive in any order, because several readers take from one journal.
  */
-export function admit(record: LedgerRecord, booked: readonly LedgerRecord[]): LedgerRecord | null {
-  const has = (basis: LedgerRecord['basis']) => booked.some((other) => other.basis === basis)
+export function admit(posting: Posting, held: readonly Posting[]): Posting | null {
+  const { record } = posting
+  const has = (basis: LedgerRecord['basis']) => held.some((other) => other.record.basis === basis)
   if (has(record.basis) || has('usage')) return null
-  if (record.basis !== 'usage') return record
+  if (record.basis !== 'usage') return posting
   // An estimate that was corrected already is the truth.
   if (has('correction')) return null
-  const estimate = booked.find((other) => other.basis === 'estimate')
-  return estimate === undefined ? record : correctionOf(estimate, record)
+  const estimate = held.find((other) => other.record.basis === 'estimate')
+  if (estimate === undefined) return posting
+  return { record: correctionOf(estimate.record, record), booked: estimate.booked }
 }
 
 /** The difference between the truth and the estimate booked before it. */

@@ -54,10 +54,16 @@ export interface ListQuery extends RecordFilter {
   readonly after: number
 }
 
-/** A record and its place in the ledger. */
-export interface Booked {
-  readonly seq: number
+/** A record on its way into the ledger. */
+export interface Posting {
   readonly record: LedgerRecord
+  /** The instant whose day and month its cost was counted in, by Redis's clock; a correction's is that of its estimate. */
+  readonly booked: Instant
+}
+
+/** A record and its place in the ledger. */
+export interface Booked extends Posting {
+  readonly seq: number
 }
 
 /** Whose money it is, as the ledger knows it: users by the tenant's own names for them. */
@@ -82,15 +88,15 @@ export interface Spender {
 export interface Ledger extends AsyncDisposable {
   /** A random name made with the ledger and kept in it, by which a journal knows whether this is its ledger. */
   readonly id: string
-  /** Books all of these records, or none; resolves after they are durable, with how many were new. */
-  append(records: readonly LedgerRecord[]): Promise<number>
-  /** Rows in ascending order of their keys. */
+  /** Books all of these, or none; resolves after they are durable, with how many were new. */
+  append(postings: readonly Posting[]): Promise<number>
+  /** Rows in ascending order of their keys. A day is that of the record's own `at`. */
   sums(query: SumsQuery): Promise<UsageSum[]>
   /** Records in the order in which they were booked. */
   list(query: ListQuery): Promise<Booked[]>
   /** Every record under these ids, at most two each. */
-  find(ids: readonly string[]): Promise<LedgerRecord[]>
-  /** What an account has spent in a period. */
+  find(ids: readonly string[]): Promise<Booked[]>
+  /** What an account has spent in a period, by the instant it was booked at. */
   spent(account: LedgerAccount, period: Period): Promise<NanoUsd>
   /**
    * The accounts of one kind that spent the most in a period, dearest first. For sessions: those with a record in the

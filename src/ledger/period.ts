@@ -2,7 +2,7 @@ import { type Instant, instant } from '../units.ts'
 
 const DAY_MS = 86_400_000
 
-/** A stretch of time in which an account's money is counted. A record belongs where its `at` lies; days and months are UTC. */
+/** A stretch of time in which an account's money is counted. Days and months are UTC. */
 export interface Period {
   /** The budget that is counted in it: `budget` is the account's whole life. */
   readonly limit: 'budget' | 'day' | 'month'

@@ -3,8 +3,7 @@ import { Pool, type PoolClient } from 'pg'
 import { FaultError } from '../faults.ts'
 import type { AccountKind } from '../limits/limits.ts'
 import type { Log } from '../log.ts'
-import type { LedgerRecord } from '../meter/record.ts'
-import type { Ledger, LedgerAccount, ListQuery, SumsQuery } from './ledger.ts'
+import type { Ledger, LedgerAccount, ListQuery, Posting, SumsQuery } from './ledger.ts'
 import type { Period } from './period.ts'
 import { type Row, type Statement, tables, VERSION } from './sql.ts'
 import { type Database, SqlLedger } from './sql-ledger.ts'
@@ -46,7 +45,7 @@ export class PostgresLedger implements Ledger {
     }
   }
 
-  append = (records: readonly LedgerRecord[]) => translated(this.#ledger.append(records))
+  append = (postings: readonly Posting[]) => translated(this.#ledger.append(postings))
   sums = (query: SumsQuery) => translated(this.#ledger.sums(query))
   list = (query: ListQuery) => translated(this.#ledger.list(query))
   find = (ids: readonly string[]) => translated(this.#ledger.find(ids))

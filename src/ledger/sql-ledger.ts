@@ -1,8 +1,17 @@
 import type { AccountKind } from '../limits/limits.ts'
-import type { LedgerRecord } from '../meter/record.ts'
-import { nanoUsd, tokens } from '../units.ts'
+import { instant, nanoUsd, tokens } from '../units.ts'
 import { admit } from './admit.ts'
-import type { Booked, GroupKey, Ledger, LedgerAccount, ListQuery, Spender, SumsQuery, UsageSum } from './ledger.ts'
+import type {
+  Booked,
+  GroupKey,
+  Ledger,
+  LedgerAccount,
+  ListQuery,
+  Posting,
+  Spender,
+  SumsQuery,
+  UsageSum,
+} from './ledger.ts'
 import type { Period } from './period.ts'
 import { SavingSumFile, tidy } from './record-text.ts'
 import * as sql from './sql.ts'
@@ -35,33 +44,33 @@ export class SqlLedger implements Ledger {
     this.#db = db
   }
 
-  async append(records: readonly LedgerRecord[]): Promise<number> {
-    if (records.length === 0) return 0
-    const clean = records.map(tidy)
+  async append(postings: readonly Posting[]): Promise<number> {
+    if (postings.length === 0) return 0
+    const clean = postings.map(({ record, booked }) => ({ record: tidy(record), booked: instant(Math.floor(booked)) }))
     return this.#db.write(async (query) => {
-      const booked = Map.groupBy(await this.#recordsOf(query, [...new Set(clean.map((r) => r.id))]), (r) => r.id)
-      const fresh: LedgerRecord[] = []
-      for (const record of clean) {
-        const held = booked.get(record.id) ?? []
-        const next = admit(record, held)
+      const ids = [...new Set(clean.map(({ record }) => record.id))]
+      const held = Map.groupBy<string, Posting>(await this.#bookedUnder(query, ids), ({ record }) => record.id)
+      const fresh: Posting[] = []
+      for (const posting of clean) {
+        const others = held.get(posting.record.id) ?? []
+        const next = admit(posting, others)
         if (next === null) continue
         fresh.push(next)
-        booked.set(record.id, [...held, next])
+        held.set(next.record.id, [...others, next])
       }
       if (fresh.length > 0) await this.#insert(query, fresh)
       return fresh.length
     })
   }
 
-  async #insert(query: Database['query'], records: readonly LedgerRecord[]): Promise<void> {
-    const rows = records.map((record) => sql.COLUMN_NAMES.map((c) => [c, sql.COLUMNS[c](record)] as const))
+  async #insert(query: Database['query'], postings: readonly Posting[]): Promise<void> {
     const placed = await query({
       text: `INSERT INTO parley_records (${names(RECORD)}) SELECT ${names(RECORD)} FROM ${this.#db.rowsOf(RECORD)}
         RETURNING seq, id, basis`,
-      values: [JSON.stringify(rows.map((row) => Object.fromEntries(row)))],
+      values: [JSON.stringify(postings.map(sql.recordCells))],
     })
     const seqs = new Map(placed.map((row) => [`${row.basis} ${row.id}`, sql.whole(row.seq)]))
-    const savings = records.flatMap((record) =>
+    const savings = postings.flatMap(({ record }) =>
       record.savings.map((saving, n) => ({
         record: seqs.get(`${record.basis} ${record.id}`),
         n,
@@ -77,7 +86,7 @@ export class SqlLedger implements Ledger {
     await query({
       text: `INSERT INTO parley_spent (${names(SPENT)}) SELECT ${names(SPENT)} FROM ${this.#db.rowsOf(SPENT)} WHERE true
         ON CONFLICT (kind, tenant, name, day) DO UPDATE SET nano = parley_spent.nano + excluded.nano`,
-      values: [JSON.stringify(sql.spendings(records))],
+      values: [JSON.stringify(sql.spendings(postings))],
     })
   }
 
@@ -120,12 +129,11 @@ export class SqlLedger implements Ledger {
       text: `SELECT * FROM parley_records r WHERE ${filter.text} AND r.seq > $${n + 1} ORDER BY r.seq LIMIT $${n + 2}`,
       values: [...filter.values, query.after, query.most],
     })
-    const records = await this.#withSavings(this.#db.query.bind(this.#db), rows)
-    return records.map((record, i) => ({ seq: sql.whole(rows[i]?.seq), record }))
+    return this.#withSavings(this.#db.query.bind(this.#db), rows)
   }
 
-  find(ids: readonly string[]): Promise<LedgerRecord[]> {
-    return this.#recordsOf(this.#db.query.bind(this.#db), ids)
+  find(ids: readonly string[]): Promise<Booked[]> {
+    return this.#bookedUnder(this.#db.query.bind(this.#db), ids)
   }
 
   async spent(account: LedgerAccount, period: Period) {
@@ -142,7 +150,7 @@ export class SqlLedger implements Ledger {
     return this.#db[Symbol.asyncDispose]()
   }
 
-  async #recordsOf(query: Database['query'], ids: readonly string[]): Promise<LedgerRecord[]> {
+  async #bookedUnder(query: Database['query'], ids: readonly string[]): Promise<Booked[]> {
     if (ids.length === 0) return []
     const rows = await query({
       text: `SELECT * FROM parley_records WHERE id IN (SELECT id FROM ${this.#db.rowsOf([{ name: 'id', isText: true }])})
@@ -152,7 +160,7 @@ export class SqlLedger implements Ledger {
     return this.#withSavings(query, rows)
   }
 
-  async #withSavings(query: Database['query'], rows: readonly sql.Row[]): Promise<LedgerRecord[]> {
+  async #withSavings(query: Database['query'], rows: readonly sql.Row[]): Promise<Booked[]> {
     if (rows.length === 0) return []
     const savings = await query({
       text: `SELECT s.* FROM ${this.#db.rowsOf([{ name: 'seq', isText: false }])}
@@ -160,7 +168,7 @@ export class SqlLedger implements Ledger {
       values: [JSON.stringify(rows.map((row) => ({ seq: sql.whole(row.seq) })))],
     })
     const byRecord = Map.groupBy(savings, (row) => sql.whole(row.record))
-    return rows.map((row) => sql.recordOf(row, byRecord.get(sql.whole(row.seq)) ?? []))
+    return rows.map((row) => sql.bookedOf(row, byRecord.get(sql.whole(row.seq)) ?? []))
   }
 }
 

@@ -1,8 +1,18 @@
 import { z } from 'zod'
 import type { LedgerRecord } from '../meter/record.ts'
 import type { TokenCount, Usage } from '../meter/usage.ts'
-import { ms, type NanoUsd, nanoUsd, tokens } from '../units.ts'
-import { accountsOfRecord, GROUPS, type Group, type GroupKey, type LedgerAccount, type RecordFilter } from './ledger.ts'
+import { instant, ms, nanoUsd, tokens } from '../units.ts'
+import {
+  accountsOfRecord,
+  type Booked,
+  GROUPS,
+  type Group,
+  type GroupKey,
+  type LedgerAccount,
+  type Posting,
+  type RecordFilter,
+  type Spender,
+} from './ledger.ts'
 import { dayNumber, type Period } from './period.ts'
 import { tidy } from './record-text.ts'
 
@@ -61,8 +71,13 @@ const WHOLES = {
 } as const satisfies Record<string, (record: LedgerRecord) => number>
 
 /** Columns of a record, without its `seq`. */
-export const COLUMNS = { ...NAMES, ...WHOLES }
-export const COLUMN_NAMES = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]
+const COLUMNS = { ...NAMES, ...WHOLES }
+export const COLUMN_NAMES: readonly string[] = ['booked', ...Object.keys(COLUMNS)]
+
+export const recordCells = ({ record, booked }: Posting): Record<string, Cell> => ({
+  booked,
+  ...Object.fromEntries(Object.entries(COLUMNS).map(([name, read]) => [name, read(record)])),
+})
 export const isName = (column: string): boolean => column in NAMES
 
 const SAVING_COLUMNS = [
@@ -114,14 +129,21 @@ export function savingCells(saving: LedgerRecord['savings'][number]): Record<str
 export const SAVING_ROW = ['record', 'n', ...SAVING_COLUMNS]
 export const isSavingName = (column: string): boolean => SAVING_NAMES.has(column)
 
-/** Rows of `parley_spent` that records add to: money by account and day. */
-export function spendings(
-  records: readonly LedgerRecord[],
-): { kind: string; tenant: string; name: string; day: number; nano: number }[] {
-  const sums = new Map<string, { kind: string; tenant: string; name: string; day: number; nano: number }>()
-  for (const record of records) {
+/** A row of `parley_spent`: money by account and day. */
+interface Spending {
+  readonly kind: string
+  readonly tenant: string
+  readonly name: string
+  readonly day: number
+  nano: number
+}
+
+/** Rows of `parley_spent` that records add to. */
+export function spendings(postings: readonly Posting[]): Spending[] {
+  const sums = new Map<string, Spending>()
+  for (const { record, booked } of postings) {
     for (const account of accountsOfRecord(record)) {
-      const row = { ...spentKey(account), day: dayNumber(record.at), nano: 0 }
+      const row = { ...spentKey(account), day: dayNumber(booked), nano: 0 }
       const key = JSON.stringify(row)
       const held = sums.get(key) ?? row
       held.nano = nanoUsd(held.nano + record.cost)
@@ -166,7 +188,7 @@ export function spendersQuery(kind: LedgerAccount['kind'], period: Period, most:
   }
 }
 
-export function spenderOf(kind: LedgerAccount['kind'], row: Row): { account: LedgerAccount; nano: NanoUsd } {
+export function spenderOf(kind: LedgerAccount['kind'], row: Row): Spender {
   const [tenant, name] = [String(row.tenant), String(row.name)]
   const accounts: Record<LedgerAccount['kind'], LedgerAccount> = {
     installation: { kind: 'installation' },
@@ -249,9 +271,9 @@ export function usageOf(row: Row): Omit<Usage, 'estimated'> {
   }
 }
 
-/** A record from its row and the rows of its savings. */
-export function recordOf(row: Row, savings: readonly Row[]): LedgerRecord {
-  return tidy({
+/** What is booked, from its row and the rows of its savings. */
+export function bookedOf(row: Row, savings: readonly Row[]): Booked {
+  const record = tidy({
     ...{ id: row.id, basis: row.basis, kind: row.kind, status: row.status, model: row.model, provider: row.provider },
     at: whole(row.at),
     tenant: row.tenant,
@@ -267,6 +289,7 @@ export function recordOf(row: Row, savings: readonly Row[]): LedgerRecord {
     weighted: whole(row.weighted),
     savings: savings.map(savingOf),
   })
+  return { seq: whole(row.seq), booked: instant(whole(row.booked)), record }
 }
 
 export function savingOf(row: Row) {

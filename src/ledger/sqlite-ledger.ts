@@ -3,9 +3,8 @@ import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { FaultError } from '../faults.ts'
 import type { AccountKind } from '../limits/limits.ts'
-import type { LedgerRecord } from '../meter/record.ts'
 import type { NanoUsd } from '../units.ts'
-import type { Booked, Ledger, LedgerAccount, ListQuery, Spender, SumsQuery, UsageSum } from './ledger.ts'
+import type { Booked, Ledger, LedgerAccount, ListQuery, Posting, Spender, SumsQuery, UsageSum } from './ledger.ts'
 import type { Period } from './period.ts'
 import type { FromThread, LedgerMethod, ThreadError, ToThread } from './sqlite-thread.ts'
 
@@ -58,8 +57,8 @@ export class SqliteLedger implements Ledger {
     return new SqliteLedger(await ready.promise, thread, waiting)
   }
 
-  append(records: readonly LedgerRecord[]): Promise<number> {
-    return this.#call('append', records)
+  append(postings: readonly Posting[]): Promise<number> {
+    return this.#call('append', postings)
   }
   sums(query: SumsQuery): Promise<UsageSum[]> {
     return this.#call('sums', query)
@@ -67,7 +66,7 @@ export class SqliteLedger implements Ledger {
   list(query: ListQuery): Promise<Booked[]> {
     return this.#call('list', query)
   }
-  find(ids: readonly string[]): Promise<LedgerRecord[]> {
+  find(ids: readonly string[]): Promise<Booked[]> {
     return this.#call('find', ids)
   }
   spent(account: LedgerAccount, period: Period): Promise<NanoUsd> {

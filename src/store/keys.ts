@@ -13,4 +13,12 @@ export const keys = {
   nodeOrders: (id: string) => `parley:orders:${id}`,
   /** STRING with expiry: what a client secret grants, by the secret's SHA-256. */
   clientSecret: (hash: string) => `parley:secret:{${hash}}`,
+  /** STREAM below a root of limits: `record` as JSON, `booked` (epoch ms), in the order of booking. */
+  journal: (root: string) => `${root}:journal`,
+  /** STREAM below a root of limits: journal entries that are no records, for somebody to look at. */
+  journalRefused: (root: string) => `${root}:journal:refused`,
+  /** STRING below a root of limits: id of the ledger that the journal belongs to. Absent when Redis has lost its counters. */
+  ledger: (root: string) => `${root}:ledger`,
+  /** Root of everything about limits and money, under one hash tag. */
+  limits: 'parley:{limits}',
 } as const

@@ -6,7 +6,7 @@ import type { LedgerRecord } from '../../src/meter/record.ts'
 import { NOTHING } from '../../src/meter/usage.ts'
 import { instant, nanoUsd, tokens } from '../../src/units.ts'
 import { count } from '../support/prices.ts'
-import { noon, record, silence, traffic } from '../support/records.ts'
+import { noon, posted, record, silence, traffic } from '../support/records.ts'
 
 /** Every record there is, in one row. */
 export const ALL: SumsQuery = {
@@ -47,22 +47,22 @@ export function ledgerContract(open: () => Promise<Ledger>, reopen: () => Promis
       estimated: true,
       savings: [silence, { ...silence, kind: 'cached_input', unit: 'tokens', creditedTo: 'provider' }],
     })
-    expect(await ledger.append([full])).toBe(1)
+    expect(await ledger.append(posted(full))).toBe(1)
     expect(await everything(ledger)).toEqual([full])
-    expect(await ledger.find([full.id, 'nobody'])).toEqual([full])
+    expect((await ledger.find([full.id, 'nobody'])).map((booked) => booked.record)).toEqual([full])
   })
 
   test('M3 what one store could not keep (NUL, half a character, parts of a millisecond) is kept by none', async () => {
     await using ledger = await open()
-    await ledger.append([record({ user: 'a\0b\ud800c', at: instant(1_764_000_000_000.75) })])
+    await ledger.append(posted(record({ user: 'a\0b\ud800c', at: instant(1_764_000_000_000.75) })))
     expect(await everything(ledger)).toEqual([record({ user: 'a\ufffdb\ufffdc', at: instant(1_764_000_000_000) })])
   })
 
   test('M3 what is booked twice, in one batch or in two, is counted once', async () => {
     await using ledger = await open()
     const [a, b] = [record(), record({ providerId: 'resp_2' })]
-    expect(await ledger.append([a, a, b])).toBe(2)
-    expect(await ledger.append([b, a])).toBe(0)
+    expect(await ledger.append(posted(a, a, b))).toBe(2)
+    expect(await ledger.append(posted(b, a))).toBe(0)
     expect(await ledger.append([])).toBe(0)
     expect(await total(ledger)).toMatchObject({ requests: 2, cost: 2_000, weighted: 154 })
     expect(await ledger.spent({ kind: 'tenant', tenant: 'acme' }, LIFE)).toBe(2_000)
@@ -70,17 +70,19 @@ export function ledgerContract(open: () => Promise<Ledger>, reopen: () => Promis
 
   test('M3 a batch with something in it that is no record books nothing', async () => {
     await using ledger = await open()
-    await expect(ledger.append([record(), record({ providerId: 'x', cost: 0.5 as never })])).rejects.toThrow()
+    await expect(ledger.append(posted(record(), record({ providerId: 'x', cost: 0.5 as never })))).rejects.toThrow()
     expect(await total(ledger)).toMatchObject({ requests: 0, cost: 0 })
-    expect(await ledger.append([record()])).toBe(1)
+    expect(await ledger.append(posted(record()))).toBe(1)
   })
 
   test('M3 an estimate and its correction add up to the truth, and then nothing is a guess any more', async () => {
     await using ledger = await open()
     const estimate = record({ basis: 'estimate', cost: nanoUsd(900), estimated: true })
-    await ledger.append([estimate, record({ providerId: 'resp_2', cost: nanoUsd(100) })])
+    await ledger.append(posted(estimate, record({ providerId: 'resp_2', cost: nanoUsd(100) })))
     expect(await total(ledger)).toMatchObject({ requests: 2, cost: 1_000, estimatedRequests: 1, estimatedCost: 900 })
-    await ledger.append([record({ basis: 'correction', cost: nanoUsd(-250), usage: NOTHING, weighted: tokens(0) })])
+    await ledger.append(
+      posted(record({ basis: 'correction', cost: nanoUsd(-250), usage: NOTHING, weighted: tokens(0) })),
+    )
     expect(await total(ledger)).toMatchObject({ requests: 2, cost: 750, estimatedRequests: 0, estimatedCost: 0 })
   })
 
@@ -88,17 +90,17 @@ export function ledgerContract(open: () => Promise<Ledger>, reopen: () => Promis
     await using ledger = await open()
     const estimate = record({ basis: 'estimate', cost: nanoUsd(900), estimated: true, savings: [silence] })
     const truth = record({ cost: nanoUsd(1_000), savings: [silence], at: noon('2026-12-02') })
-    await ledger.append([estimate])
-    expect(await ledger.append([truth])).toBe(1)
-    expect(await ledger.append([truth])).toBe(0)
+    await ledger.append(posted(estimate))
+    expect(await ledger.append(posted(truth))).toBe(1)
+    expect(await ledger.append(posted(truth))).toBe(0)
     expect(await total(ledger)).toMatchObject({ requests: 1, cost: 1_000, usage: { in: truth.usage.in } })
     expect((await total(ledger))?.savings).toMatchObject([{ kind: 'silence_not_sent', saved: 480 }])
     expect(await ledger.spent({ kind: 'installation' }, dayOf(noon('2026-11-25')))).toBe(1_000)
 
     const other = { session: 'sess_2' }
-    await ledger.append([record(other)])
+    await ledger.append(posted(record(other)))
     expect(
-      await ledger.append([record({ ...other, basis: 'estimate' }), record({ ...other, basis: 'correction' })]),
+      await ledger.append(posted(record({ ...other, basis: 'estimate' }), record({ ...other, basis: 'correction' }))),
     ).toBe(0)
     expect(await total(ledger)).toMatchObject({ requests: 2, cost: 2_000 })
   })
@@ -109,7 +111,7 @@ export function ledgerContract(open: () => Promise<Ledger>, reopen: () => Promis
     expect(two.id).toBe(one.id)
     const records = Array.from({ length: 60 }, (_, i) => record({ providerId: `resp_${i}` }))
     const batches = (ledger: Ledger, order: LedgerRecord[]) =>
-      Array.from({ length: 6 }, (_, i) => ledger.append(order.slice(i * 10, i * 10 + 10)))
+      Array.from({ length: 6 }, (_, i) => ledger.append(posted(...order.slice(i * 10, i * 10 + 10))))
     const fresh = await Promise.all([...batches(one, records), ...batches(two, records.toReversed())])
     expect(fresh.reduce((sum, n) => sum + n, 0)).toBe(60)
     expect(await total(two)).toMatchObject({ requests: 60, cost: 60_000 })
@@ -117,7 +119,7 @@ export function ledgerContract(open: () => Promise<Ledger>, reopen: () => Promis
 
   test('M3 what was acknowledged is there when the ledger is opened again', async () => {
     const first = await open()
-    await first.append([record()])
+    await first.append(posted(record()))
     await first[Symbol.asyncDispose]()
     await using second = await reopen()
     expect(second.id).toBe(first.id)
@@ -135,7 +137,7 @@ export function ledgerContract(open: () => Promise<Ledger>, reopen: () => Promis
         const mine = records.map((r) => ({ ...r, id: `${round}:${r.id}`, session: `${round}:${r.session}` }))
         booked.push(...mine)
         const shuffled = [...mine, ...mine].toSorted((a, b) => (a.usage.in.audio % 7) - (b.usage.in.audio % 7))
-        expect(await ledger.append(shuffled)).toBe(mine.length)
+        expect(await ledger.append(posted(...shuffled))).toBe(mine.length)
 
         const rows = []
         for (let after: SumsQuery['after'] = null; ; ) {
@@ -175,13 +177,28 @@ export function ledgerContract(open: () => Promise<Ledger>, reopen: () => Promis
     }
   })
 
+  test('L5 budgets count in the day a record was booked, reports in the day it happened', async () => {
+    await using ledger = await open()
+    const late = record({ at: noon('2026-11-24') })
+    await ledger.append([{ record: late, booked: noon('2026-11-25') }])
+    expect(await ledger.list({ ...ALL, after: 0, most: 1 })).toEqual([
+      { seq: 1, record: late, booked: noon('2026-11-25') },
+    ])
+    expect(await ledger.spent({ kind: 'installation' }, dayOf(noon('2026-11-24')))).toBe(0)
+    expect(await ledger.spent({ kind: 'installation' }, dayOf(noon('2026-11-25')))).toBe(1_000)
+    const days = await ledger.sums({ ...ALL, groupBy: ['day'] })
+    expect(days.map((day) => day.key)).toEqual([[dayNumber(noon('2026-11-24'))]])
+  })
+
   test('M5 a filter keeps to its tenant, user, model, session and stretch of time', async () => {
     await using ledger = await open()
-    await ledger.append([
-      record({ user: 'ann' }),
-      record({ session: 'sess_2', tenant: 'zenith', user: 'ann' }),
-      record({ session: 'sess_3', model: 'gpt-transcribe', at: noon('2026-11-26') }),
-    ])
+    await ledger.append(
+      posted(
+        record({ user: 'ann' }),
+        record({ session: 'sess_2', tenant: 'zenith', user: 'ann' }),
+        record({ session: 'sess_3', model: 'gpt-transcribe', at: noon('2026-11-26') }),
+      ),
+    )
     const cost = async (change: Partial<SumsQuery>) => (await ledger.sums({ ...ALL, ...change }))[0]?.requests
     expect(await cost({ tenant: 'acme' })).toBe(2)
     expect(await cost({ user: 'ann' })).toBe(2)
@@ -197,11 +214,13 @@ export function ledgerContract(open: () => Promise<Ledger>, reopen: () => Promis
 
   test('M3 sessions heard of in a period come with all they have ever spent', async () => {
     await using ledger = await open()
-    await ledger.append([
-      record({ at: noon('2026-11-24') }),
-      record({ providerId: 'resp_2', at: noon('2026-11-25') }),
-      record({ session: 'sess_old', at: noon('2026-11-24') }),
-    ])
+    await ledger.append(
+      posted(
+        record({ at: noon('2026-11-24') }),
+        record({ providerId: 'resp_2', at: noon('2026-11-25') }),
+        record({ session: 'sess_old', at: noon('2026-11-24') }),
+      ),
+    )
     expect(await ledger.spenders('session', dayOf(noon('2026-11-25')), 10)).toEqual([
       { account: { kind: 'session', session: 'sess_1' }, nano: 2_000 },
     ])
@@ -210,8 +229,8 @@ export function ledgerContract(open: () => Promise<Ledger>, reopen: () => Promis
   test('M5 a sum past 2^53 is refused, never rounded', async () => {
     await using ledger = await open()
     const most = nanoUsd(Number.MAX_SAFE_INTEGER)
-    await ledger.append([record({ cost: most })])
-    await ledger.append([record({ providerId: 'resp_2', cost: most })])
+    await ledger.append(posted(record({ cost: most })))
+    await ledger.append(posted(record({ providerId: 'resp_2', cost: most })))
     await expect(ledger.sums(ALL)).rejects.toThrow(RangeError)
   })
 }

@@ -7,7 +7,7 @@ import { PostgresLedger } from '../../src/ledger/postgres-ledger.ts'
 import { SqliteLedger } from '../../src/ledger/sqlite-ledger.ts'
 import { silent, TempFolder } from '../support/parley.ts'
 import { Postgres } from '../support/postgres.ts'
-import { record } from '../support/records.ts'
+import { posted, record } from '../support/records.ts'
 import { ledgerContract } from './ledger-contract.ts'
 
 describe('the contract of ledgers: sqlite', () => {
@@ -24,7 +24,7 @@ describe('the contract of ledgers: sqlite', () => {
 
   test('V4 the file is for its owner only', async () => {
     await using ledger = await openLedger({ dataDir: join(folder.path, 'mine') }, silent)
-    await ledger.append([record()])
+    await ledger.append(posted(record()))
     for (const end of ['', '-wal', '-shm']) {
       expect(statSync(join(folder.path, 'mine', `ledger.sqlite${end}`)).mode & 0o077, end).toBe(0)
     }
@@ -44,7 +44,7 @@ describe('the contract of ledgers: sqlite', () => {
   test('L7 a ledger that was closed says that it is away', async () => {
     const ledger = await SqliteLedger.open(join(folder.path, 'closed.sqlite'))
     await ledger[Symbol.asyncDispose]()
-    await expect(ledger.append([record()])).rejects.toMatchObject({ code: 'store_unavailable' })
+    await expect(ledger.append(posted(record()))).rejects.toMatchObject({ code: 'store_unavailable' })
   })
 })
 
@@ -75,7 +75,7 @@ describe('the contract of ledgers: postgres', () => {
     const own = await Postgres.start()
     const ledger = await PostgresLedger.open(own.database(), silent)
     await own[Symbol.asyncDispose]()
-    await expect(ledger.append([record()])).rejects.toMatchObject({ code: 'store_unavailable' })
+    await expect(ledger.append(posted(record()))).rejects.toMatchObject({ code: 'store_unavailable' })
     await ledger[Symbol.asyncDispose]()
   })
 })

@@ -1,8 +1,12 @@
 import fc from 'fast-check'
+import type { Posting } from '../../src/ledger/ledger.ts'
 import type { LedgerRecord } from '../../src/meter/record.ts'
 import { NOTHING } from '../../src/meter/usage.ts'
 import { instant, nanoUsd, tokens } from '../../src/units.ts'
 import { count } from './prices.ts'
+
+/** Records as they come from a journal that booked them at once. */
+export const posted = (...records: LedgerRecord[]): Posting[] => records.map((r) => ({ record: r, booked: r.at }))
 
 export const noon = (day: string) => instant(Date.parse(`${day}T12:00:00Z`))
 

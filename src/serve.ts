@@ -166,6 +166,6 @@ function urlOf(server: Server, config: Config, i: number): string {
 
 /** Settings that are read once, at start. */
 function needsRestart(before: Config, after: Config): string[] {
-  const fixed = ['listeners', 'dataDir', 'redisUrl', 'embeddedRedis', 'advertiseUrl'] as const
+  const fixed = ['listeners', 'dataDir', 'redisUrl', 'embeddedRedis', 'ledgerUrl', 'advertiseUrl'] as const
   return fixed.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
 }

@@ -10,6 +10,8 @@ export interface Config {
   /** Absent: an embedded private Redis. */
   redisUrl?: string
   embeddedRedis: { serverBin?: string; durability: 'everysec' | 'strict'; maxMemory: Bytes }
+  /** Postgres URL of the ledger. Absent: a file in the data folder. */
+  ledgerUrl?: string
   /** Base URL under which other nodes and resuming callers reach this node; derived from the first listener when absent. */
   advertiseUrl?: string
   door: DoorConfig

@@ -66,6 +66,7 @@ function toDomain(file: PolicyFile): Config {
       maxMemory: file.redis.maxMemory,
       ...(file.redis.serverBin === undefined ? {} : { serverBin: file.redis.serverBin }),
     },
+    ...(file.ledger.postgres === undefined ? {} : { ledgerUrl: file.ledger.postgres }),
     ...(file.advertiseUrl === undefined ? {} : { advertiseUrl: file.advertiseUrl }),
     door: file.door,
     drain: file.drain,

@@ -156,6 +156,15 @@ export const PolicyFile = z.strictObject({
       maxMemory: size.prefault('256MiB'),
     })
     .prefault({}),
+  ledger: z
+    .strictObject({
+      /** Left out: a file in the data folder, for one node. */
+      postgres: z
+        .string()
+        .regex(/^postgres(ql)?:\/\//, 'expected postgres://')
+        .optional(),
+    })
+    .prefault({}),
   advertiseUrl: z.url().optional(),
   door: door.prefault({}),
   drain: z.strictObject({ deadline: duration.prefault('60s') }).prefault({}),

@@ -1,9 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { authenticate, credentialsOf } from '../auth/authenticate.ts'
-import type { ClientSecrets } from '../auth/client-secrets.ts'
-import { keyId, matches } from '../auth/keys.ts'
-import type { Clock } from '../clock.ts'
-import type { Config } from '../config/config.ts'
+import { type ViewerDeps, viewerOf } from '../auth/viewer.ts'
 import { FaultError } from '../faults.ts'
 
 /** A session as operators and tenants see it. No content. Times in Unix ms, lengths in ms. */
@@ -38,10 +34,7 @@ export interface SessionRegistry {
   end(id: string): Promise<boolean>
 }
 
-export interface SessionRouteDeps {
-  config(): Config
-  clock: Clock
-  secrets: ClientSecrets
+export interface SessionRouteDeps extends ViewerDeps {
   registry: SessionRegistry
 }
 
@@ -86,11 +79,10 @@ const models = createRoute({
 
 /** Routes for the operator, who sees all, and for tenants, who see their own. */
 export function sessionRoutes(app: OpenAPIHono, deps: SessionRouteDeps): void {
-  const viewer = (authorization: string | undefined, apiKey: string | undefined) =>
-    tenantOf(deps, authorization, apiKey)
+  const viewer = async (request: Parameters<typeof viewerOf>[1]) => (await viewerOf(deps, request))?.tenant ?? null
 
   app.openapi(models, async (c) => {
-    await viewer(c.req.header('authorization'), c.req.header('api-key'))
+    await viewer(c.req)
     const data = [...deps.config().models.keys()].map((id) => ({
       id,
       object: 'model' as const,
@@ -100,34 +92,19 @@ export function sessionRoutes(app: OpenAPIHono, deps: SessionRouteDeps): void {
     return c.json({ object: 'list' as const, data }, 200)
   })
   app.openapi(list, async (c) => {
-    const tenant = await viewer(c.req.header('authorization'), c.req.header('api-key'))
+    const tenant = await viewer(c.req)
     const data = await deps.registry.list(tenant, c.req.valid('query').limit)
     return c.json({ object: 'list' as const, data }, 200)
   })
   app.openapi(get, async (c) => {
-    const tenant = await viewer(c.req.header('authorization'), c.req.header('api-key'))
+    const tenant = await viewer(c.req)
     return c.json(await own(deps, tenant, c.req.valid('param').id), 200)
   })
   app.openapi(end, async (c) => {
-    const tenant = await viewer(c.req.header('authorization'), c.req.header('api-key'))
+    const tenant = await viewer(c.req)
     const { id } = await own(deps, tenant, c.req.valid('param').id)
     return c.json({ id, ending: await deps.registry.end(id) }, 200)
   })
-}
-
-/** The tenant behind a key; null for the operator's own. */
-async function tenantOf(
-  deps: SessionRouteDeps,
-  authorization: string | undefined,
-  apiKey: string | undefined,
-): Promise<string | null> {
-  const config = deps.config()
-  const credentials = credentialsOf({ authorization, 'api-key': apiKey })
-  const { value } = credentials
-  const isKey = value !== null && keyId(value) !== null
-  if (isKey && config.adminKeyHash !== null && matches(value, config.adminKeyHash, config.pepper)) return null
-  if (value?.startsWith('ek_') === true) throw new FaultError('forbidden', 'A client secret cannot be used here.')
-  return (await authenticate(config, deps.secrets, credentials, deps.clock.now())).tenant
 }
 
 /** Another tenant's session is not there, as far as anybody can tell. */

@@ -9,6 +9,7 @@ const PLACES = [
   '/usr/lib/postgresql/*/bin',
   '/usr/pgsql-*/bin',
   '/opt/homebrew/opt/postgresql*/bin',
+  '/usr/local/opt/postgresql*/bin',
   '/usr/libexec/postgresql*',
   '/usr/bin',
   '/usr/local/bin',

@@ -9,6 +9,7 @@ import { Journal } from '../../src/ledger/journal.ts'
 import { JournalReader, type JournalReaderDeps } from '../../src/ledger/journal-reader.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { LedgerMetrics } from '../../src/ledger/ledger-metrics.ts'
+import { startLedgerWork } from '../../src/ledger/ledger-work.ts'
 import { openLedger } from '../../src/ledger/open-ledger.ts'
 import { dayOf } from '../../src/ledger/period.ts'
 import { compare, Reconciler } from '../../src/ledger/reconcile.ts'
@@ -102,6 +103,22 @@ describe('the reader of the journal', () => {
     expect((await metrics.booked.get()).values[0]?.value).toBe(455)
     expect(await counters.spentOf(INSTALLATION, dayOf(now))).toBe(455_000)
     expect(await ledger.spent({ kind: 'installation' }, dayOf(now))).toBe(455_000)
+  })
+
+  test('M3 a process that is told to stop empties the journal first', async () => {
+    const counters = new PlainCounters(connect())
+    const metrics = new LedgerMetrics(new Registry())
+    const place = embedded.address
+    const deps = { clock: systemClock, log: silent, place, ledger, counters, nameOf, metrics, name: 'one' }
+    const work = startLedgerWork({ ...deps, tenants: () => [] })
+    await counters.book(posted(...some('a', 1)))
+    await until(async () => (await booked()) === 1)
+    await counters.book(posted(...some('b', 900)))
+    await work[Symbol.asyncDispose]()
+    expect(await booked()).toBe(901)
+    const redis = connect()
+    expect((await new Journal(redis).state()).length).toBe(0)
+    expect(await redis.xinfo('CONSUMERS', keys.journal(keys.limits), 'ledger')).toEqual([])
   })
 
   test('M3 a reader that dies between the commit and the acknowledgement books nothing twice', async () => {

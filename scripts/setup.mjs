@@ -1,7 +1,7 @@
 // Everything `npm start` and `npm test` need, on a machine that has npm and any Node from 20 on. Plain Node: it runs
 // before anything is installed. Each step looks first and does nothing where its work is done already.
 //   node scripts/setup.mjs          to run Parley
-//   node scripts/setup.mjs --test   to test it: a browser as well
+//   node scripts/setup.mjs --test   to test it: a browser and Postgres as well
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -9,6 +9,7 @@ import {
   constants,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -48,7 +49,20 @@ const NEEDS = {
     commands: ['chromium', 'chromium-browser', 'google-chrome'],
     names: { 'apt-get': ['chromium'], dnf: ['chromium'], apk: ['chromium'], pacman: ['chromium'], brew: ['chromium'] },
   },
+  postgres: {
+    commands: ['initdb'],
+    isElsewhere: hasPostgres,
+    names: {
+      'apt-get': ['postgresql'],
+      dnf: ['postgresql-server'],
+      apk: ['postgresql17'],
+      pacman: ['postgresql'],
+      brew: ['postgresql@17'],
+    },
+  },
 }
+/** Postgres' programs lie outside the path on most systems. */
+const POSTGRES_PLACES = ['/usr/lib/postgresql', '/usr/libexec', '/opt/homebrew/opt', '/usr/local/opt', '/usr']
 const MANAGERS = {
   'apt-get': ['install', '-y', '--no-install-recommends'],
   dnf: ['install', '-y'],
@@ -82,9 +96,19 @@ function run(command, args, options = {}) {
   return error === undefined && status === 0
 }
 
+function hasPostgres() {
+  return POSTGRES_PLACES.filter((place) => existsSync(place))
+    .flatMap((place) => readdirSync(place).map((name) => join(place, name)))
+    .some((folder) => existsSync(join(folder, 'bin', 'initdb')) || existsSync(join(folder, 'initdb')))
+}
+
+function isHere({ commands, isElsewhere }) {
+  return commands.some((command) => onPath(command) !== null) || isElsewhere?.() === true
+}
+
 /** Installs what is missing of the system's packages, or says what to type. */
 function bringPackages(needs) {
-  const missing = needs.filter((need) => !NEEDS[need].commands.some((command) => onPath(command) !== null))
+  const missing = needs.filter((need) => !isHere(NEEDS[need]))
   if (missing.length === 0) return
   const manager = Object.keys(MANAGERS).find((name) => onPath(name) !== null)
   if (manager === undefined) stopWith(`please install: ${missing.join(', ')}`)
@@ -187,4 +211,4 @@ const node = bringNode()
 link(node)
 bringDependencies(node)
 const redisIsElsewhere = process.env.REDIS_URL !== undefined || process.env.REDIS_SERVER_BIN !== undefined
-bringPackages([...(redisIsElsewhere && !forTests ? [] : ['redis']), ...(forTests ? ['chromium'] : [])])
+bringPackages([...(redisIsElsewhere && !forTests ? [] : ['redis']), ...(forTests ? ['chromium', 'postgres'] : [])])

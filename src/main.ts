@@ -3,7 +3,9 @@ import { startWorkers } from '../workers/main.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { loadConfig } from './config/load-config.ts'
+import { LedgerDesk } from './ledger/ledger-desk.ts'
 import { createLogger } from './log.ts'
+import { Metrics } from './metrics.ts'
 import { type Running, type Surroundings, serve } from './serve.ts'
 import { Store } from './store/store.ts'
 import { IsolatedVoiceDetection } from './voice/voice-detection.ts'
@@ -16,7 +18,17 @@ async function main(): Promise<void> {
   const log = createLogger(loaded.config.logLevel)
   const stack = new AsyncDisposableStack()
   const store = stack.use(await Store.open(loaded.config, loaded.path, systemClock, log))
-  const surroundings = { clock: systemClock, log, store }
+  const metrics = new Metrics()
+  const ledger = stack.use(
+    await LedgerDesk.open(loaded.config.ledger, {
+      clock: systemClock,
+      log,
+      store,
+      registry: metrics.registry,
+      tenants: () => [...loaded.config.tenants.keys()],
+    }),
+  )
+  const surroundings = { clock: systemClock, log, store, metrics, ledger }
   const broker = only === 'workers' ? null : await startBroker(loaded.config, surroundings, stack)
   if (only !== 'broker') stack.use(await startWorkers(surroundings))
   process.stdout.write(broker === null ? '\nParley workers are running.\n\n' : welcome(loaded, broker))

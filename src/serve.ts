@@ -17,13 +17,16 @@ import { LeaseBeat } from './broker/lease-beat.ts'
 import { RecordKeeper } from './broker/record-keeper.ts'
 import { ClusterRegistry } from './broker/registry.ts'
 import { endRevoked } from './broker/revocation.ts'
+import { accountsOfViewer } from './broker/session-accounts.ts'
 import { Till } from './broker/till.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { certificateFor } from './config/tls.ts'
 import { createApp } from './http/app.ts'
+import { installRoutes } from './http/routes.ts'
+import type { LedgerDesk } from './ledger/ledger-desk.ts'
 import type { Log } from './log.ts'
-import { Metrics } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
 import { Nodes } from './store/nodes.ts'
 import { PolicyStore } from './store/policy-store.ts'
 import { RedisLimitStore } from './store/redis-limit-store.ts'
@@ -40,6 +43,9 @@ export interface Surroundings {
   /** These two stay open for as long as the node runs, and are closed by whoever opened them. */
   store: Store
   voices: VoiceDetection
+  metrics: Metrics
+  /** Null where this process keeps no ledger. */
+  ledger: LedgerDesk | null
 }
 
 /** A node at work. */
@@ -71,9 +77,11 @@ const LAST_USAGE_MS = 3_000
 const LAST_WORD_MS = 1_000
 
 /** Starts a node: provider, doors. Throws with a plain sentence when something it needs is missing. */
-export async function serve(config: Config, { clock, log, store, voices }: Surroundings): Promise<Running> {
+export async function serve(
+  config: Config,
+  { clock, log, store, voices, metrics, ledger }: Surroundings,
+): Promise<Running> {
   const stack = new AsyncDisposableStack()
-  const metrics = new Metrics()
   const nodeId = randomUUID()
   const { redis } = store
 
@@ -137,16 +145,21 @@ export async function serve(config: Config, { clock, log, store, voices }: Surro
   const all = { config: current, clock, log, metrics, secrets, records, keeper, nodes, directory, admission }
   const door = new Door(all)
   let isDraining = false
-  const app = createApp({
+  const app = createApp({ log, metrics, unready: async () => (isDraining ? 'draining' : store.unwell()) })
+  installRoutes(app, {
     config: current,
     policy,
     audit,
     clock,
-    log,
-    metrics,
     secrets,
     registry,
-    unready: async () => (isDraining ? 'draining' : store.unwell()),
+    limits,
+    ledger: () => ledger?.ledger ?? null,
+    accountsOf: (principal) => accountsOfViewer(current(), principal),
+    prices: () => current().prices.sheet,
+    pricedModel: (model, at) => till.pricedModel(model, at),
+    book: (record) => till.book(record),
+    sessionOwner: async (id) => (await records.outline(id))?.head ?? null,
   })
   const onRequest = getRequestListener(app.fetch)
   for (const server of servers) {

@@ -4,7 +4,7 @@ import type { Account, Holding } from '../limits/limits.ts'
 import { cost } from '../meter/price.ts'
 import type { PriceRow } from '../meter/price-row.ts'
 import { readResponseUsage, readTranscriptionUsage } from '../meter/read-usage.ts'
-import type { LedgerRecord } from '../meter/record.ts'
+import { type LedgerRecord, recordId } from '../meter/record.ts'
 import { cachedInput, idleCut, type Saving } from '../meter/savings.ts'
 import { NOTHING, type Usage } from '../meter/usage.ts'
 import { weighted, weightsOf } from '../meter/weights.ts'
@@ -140,7 +140,7 @@ export class SessionBooks {
     const { session, tenant, user, keyId, model, provider, providerModel } = this.options
     const price = cost(usage, row)
     return {
-      id: kind === 'transcription' ? `${session}:t:${providerId}` : `${session}:${providerId}`,
+      id: recordId(kind, session, providerId),
       kind,
       basis,
       at: this.#clock.now(),

@@ -1,15 +1,16 @@
 import type { Clock } from '../clock.ts'
 import type { Config, PlanConfig, ProviderConfig } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
-import { accountsOf } from '../limits/accounts.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
 import type { Account, BudgetLevel, Refusal } from '../limits/limits.ts'
 import { findPrice } from '../meter/find-price.ts'
 import type { PriceRow } from '../meter/price-row.ts'
+import type { LedgerRecord } from '../meter/record.ts'
 import type { SessionHead } from '../store/session-records.ts'
-import { seconds, type Tokens } from '../units.ts'
+import { type Instant, seconds, type Tokens } from '../units.ts'
 import type { Bookkeeper } from './bookkeeper.ts'
 import { Purse, type PursePort } from './purse.ts'
+import { accountsOfSession } from './session-accounts.ts'
 import { SessionBooks } from './session-books.ts'
 import { SessionMoney } from './session-money.ts'
 import { TurnControl } from './turn-control.ts'
@@ -100,24 +101,36 @@ export class Till {
     return money
   }
 
-  #accounts(head: SessionHead): Account[] {
-    const config = this.#deps.config()
-    const plan = config.plans.get(head.plan)
-    const tenant = config.tenants.get(head.tenant)
-    if (plan === undefined) throw new FaultError('internal', 'The plan of this account is not configured.')
-    const sources = {
-      installation: config.limits,
-      plan: plan.limits,
-      tenant: tenant?.limits ?? {},
-      secret: head.grant?.limits ?? null,
-    }
-    return accountsOf(sources, { session: head.id, user: head.user, tenant: head.tenant })
+  /** Where a model is bought first, and at which price at that time; null when it is not, or nobody knows. */
+  pricedModel(model: string, at: Instant): { provider: string; providerModel: string; row: PriceRow } | null {
+    const served = this.#deps.config().models.get(model)
+    const target = served?.targets[0]
+    if (served === undefined || target === undefined) return null
+    const row = this.#price(target.provider, [target.model, model], served.kind, at)
+    return row === null ? null : { provider: target.provider, providerModel: target.model, row }
   }
 
-  #price(provider: string, names: readonly string[], kind: SessionHead['kind']): PriceRow | null {
+  /** Books a record that comes from elsewhere than a session. False: it was booked before. */
+  async book(record: LedgerRecord): Promise<boolean> {
+    const config = this.#deps.config()
+    const plan = config.tenants.get(record.tenant)?.plan ?? 'default'
+    const accounts = accountsOfSession(config, { ...record, id: record.session, plan, grant: null })
+    return (await this.#deps.store.settle({ record, accounts, keep: null })).isNew
+  }
+
+  #accounts(head: SessionHead): Account[] {
+    return accountsOfSession(this.#deps.config(), head)
+  }
+
+  #price(
+    provider: string,
+    names: readonly string[],
+    kind: SessionHead['kind'],
+    at = this.#deps.clock.now(),
+  ): PriceRow | null {
     const { prices, providers } = this.#deps.config()
     const sellers = sellersOf(provider, providers.get(provider))
-    return findPrice(prices.sheet, { sellers, names, kind }, prices.unknownModels, this.#deps.clock.now())
+    return findPrice(prices.sheet, { sellers, names, kind }, prices.unknownModels, at)
   }
 }
 

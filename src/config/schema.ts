@@ -129,7 +129,8 @@ const door = z.strictObject({
   maxParkedShare: z.number().min(0).max(1).default(0.1),
   trustedProxies: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
   origins: z.array(origin).default([]),
-  softBacklog: size.prefault('256KiB'),
+  // Below the socket's own buffer its end would not be told.
+  softBacklog: size.refine((n) => n >= 65_536, 'must be at least 64KiB').prefault('256KiB'),
   hardBacklog: size.prefault('1MiB'),
   slowReader: duration.prefault('5s'),
 })

@@ -4,13 +4,8 @@ import { bodyLimit } from 'hono/body-limit'
 import { FAULTS, type Fault, FaultError, publicCode } from '../faults.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import { type AdminDeps, adminRoutes } from './admin.ts'
-import { clientSecretRoutes } from './client-secrets.ts'
-import type { ClientSecretDeps } from './mint.ts'
-import { olderSecretRoutes } from './older-secrets.ts'
-import { type SessionRouteDeps, sessionRoutes } from './sessions.ts'
 
-export interface AppDeps extends Omit<ClientSecretDeps, 'audit'>, AdminDeps, SessionRouteDeps {
+export interface AppDeps {
   log: Log
   metrics: Metrics
   /** Why this node should get no traffic now; null when it should. */
@@ -20,7 +15,7 @@ export interface AppDeps extends Omit<ClientSecretDeps, 'audit'>, AdminDeps, Ses
 /** Largest JSON body, bytes (reference: hardening, the edge). */
 const LARGEST_BODY = 256 * 1_024
 
-/** The HTTP door. Every failure leaves it in OpenAI's error shape, from the one table of faults. */
+/** The HTTP door before its routes. Every failure leaves it in OpenAI's error shape, from the one table of faults. */
 export function createApp(deps: AppDeps): OpenAPIHono {
   const app = new OpenAPIHono({
     defaultHook: (result) => {
@@ -51,10 +46,6 @@ export function createApp(deps: AppDeps): OpenAPIHono {
     c.header('Content-Type', deps.metrics.registry.contentType)
     return c.body(await deps.metrics.registry.metrics())
   })
-  clientSecretRoutes(app, deps)
-  olderSecretRoutes(app, deps)
-  sessionRoutes(app, deps)
-  adminRoutes(app, deps)
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Parley', version: '1' } })
   app.notFound(() => {
     throw new FaultError('not_found', 'There is nothing at this address.')

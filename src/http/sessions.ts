@@ -1,10 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { authenticateKey, credentialsOf } from '../auth/authenticate.ts'
-import type { ClientSecrets } from '../auth/client-secrets.ts'
-import { isOperator } from '../auth/operator.ts'
-import { requireScope } from '../auth/scopes.ts'
-import type { Clock } from '../clock.ts'
-import type { Config } from '../config/config.ts'
+import { type ViewerDeps, viewerOf } from '../auth/viewer.ts'
 import { FaultError } from '../faults.ts'
 
 /** A session as operators and tenants see it. No content. Times in Unix ms, lengths in ms. */
@@ -44,10 +39,7 @@ export interface SessionRegistry {
   end(id: string): Promise<boolean>
 }
 
-export interface SessionRouteDeps {
-  config(): Config
-  clock: Clock
-  secrets: ClientSecrets
+export interface SessionRouteDeps extends ViewerDeps {
   registry: SessionRegistry
 }
 
@@ -92,11 +84,10 @@ const models = createRoute({
 
 /** Routes for the operator, who sees all, and for tenants, who see their own. */
 export function sessionRoutes(app: OpenAPIHono, deps: SessionRouteDeps): void {
-  const viewer = (authorization: string | undefined, apiKey: string | undefined) =>
-    tenantOf(deps, authorization, apiKey)
+  const viewer = async (request: Parameters<typeof viewerOf>[1]) => (await viewerOf(deps, request))?.tenant ?? null
 
   app.openapi(models, async (c) => {
-    await viewer(c.req.header('authorization'), c.req.header('api-key'))
+    await viewer(c.req)
     const data = [...deps.config().models.keys()].map((id) => ({
       id,
       object: 'model' as const,
@@ -106,33 +97,19 @@ export function sessionRoutes(app: OpenAPIHono, deps: SessionRouteDeps): void {
     return c.json({ object: 'list' as const, data }, 200)
   })
   app.openapi(list, async (c) => {
-    const tenant = await viewer(c.req.header('authorization'), c.req.header('api-key'))
+    const tenant = await viewer(c.req)
     const data = await deps.registry.list(tenant, c.req.valid('query').limit)
     return c.json({ object: 'list' as const, data }, 200)
   })
   app.openapi(get, async (c) => {
-    const tenant = await viewer(c.req.header('authorization'), c.req.header('api-key'))
+    const tenant = await viewer(c.req)
     return c.json(await own(deps, tenant, c.req.valid('param').id), 200)
   })
   app.openapi(end, async (c) => {
-    const tenant = await viewer(c.req.header('authorization'), c.req.header('api-key'))
+    const tenant = await viewer(c.req)
     const { id } = await own(deps, tenant, c.req.valid('param').id)
     return c.json({ id, ending: await deps.registry.end(id) }, 200)
   })
-}
-
-/** The tenant behind a key; null for the operator's own. */
-async function tenantOf(
-  deps: SessionRouteDeps,
-  authorization: string | undefined,
-  apiKey: string | undefined,
-): Promise<string | null> {
-  const config = deps.config()
-  const credentials = credentialsOf({ authorization, 'api-key': apiKey })
-  if (isOperator(config, credentials)) return null
-  const principal = await authenticateKey(config, deps.secrets, credentials, deps.clock.now())
-  requireScope(principal, 'usage')
-  return principal.tenant
 }
 
 /** Another tenant's session is not there, as far as anybody can tell. */

@@ -39,7 +39,7 @@ export interface Whose {
 }
 
 /** The installation's one account. */
-const INSTALLATION = 'all'
+export const INSTALLATION = 'all'
 
 /** The accounts that a session is judged against: itself, its user (if it has one), its tenant, the installation. */
 export function accountsOf({ installation, plan, tenant, secret }: LimitSources, whose: Whose): Account[] {

@@ -5,6 +5,11 @@ import type { Usage } from './usage.ts'
 /** What was bought; `session` records what the end of one has saved. */
 export type RecordKind = 'response' | 'transcription' | 'stage' | 'session'
 
+/** What makes a second booking of the same thing impossible. A turn's transcription is bought beside its response. */
+export function recordId(kind: RecordKind, session: string, providerId: string): string {
+  return kind === 'transcription' ? `${session}:t:${providerId}` : `${session}:${providerId}`
+}
+
 /**
  * M3: one thing bought, booked once. A record is never changed: when the truth about an estimated one arrives, a second
  * record under the same id says by how much it was off.

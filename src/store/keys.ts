@@ -39,4 +39,8 @@ export const keys = {
   policyChanged: 'parley:policy:changed',
   /** HASH: key id → epoch ms of the hour in which it was last used. */
   keyUse: 'parley:keys:used',
+  /** STREAM below a root of limits: journal entries that are no records, for somebody to look at. */
+  journalRefused: (root: string) => `${root}:journal:refused`,
+  /** STRING below a root of limits: id of the ledger that the journal belongs to. Absent when Redis has lost its counters. */
+  ledger: (root: string) => `${root}:ledger`,
 } as const

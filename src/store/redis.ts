@@ -30,6 +30,20 @@ export function connectForQueue(where: RedisPlace, log: Log): Redis {
   return redis
 }
 
+/**
+ * A client for whoever reads the journal, and is never silent for long: it waits until Redis is back, and notices when the
+ * other end has vanished without a word.
+ */
+export function connectForJournal(where: RedisPlace, log: Log): Redis {
+  const { retryStrategy } = IMPATIENT
+  const redis = open(where, { maxRetriesPerRequest: null, retryStrategy, socketTimeout: SILENT_FOR_MS })
+  redis.on('error', (error: Error) => log.debug({ why: error.message }, 'journal waits for redis'))
+  return redis
+}
+
+/** Well above the second that a reading of the journal waits. */
+const SILENT_FOR_MS = 15_000
+
 const IMPATIENT = {
   commandTimeout: 300,
   maxRetriesPerRequest: 1,
@@ -41,7 +55,7 @@ const IMPATIENT = {
 /** How long a command waits for the server, and how a lost connection is sought again. */
 type Patience = Pick<
   RedisOptions,
-  'commandTimeout' | 'maxRetriesPerRequest' | 'enableOfflineQueue' | 'lazyConnect' | 'retryStrategy'
+  'commandTimeout' | 'socketTimeout' | 'maxRetriesPerRequest' | 'enableOfflineQueue' | 'lazyConnect' | 'retryStrategy'
 >
 
 /** `unix:/path` besides the forms that ioredis knows. */

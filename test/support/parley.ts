@@ -4,7 +4,9 @@ import { systemClock } from '../../src/clock.ts'
 import type { Config } from '../../src/config/config.ts'
 import { configFrom } from '../../src/config/read-config.ts'
 import type { PolicyInput } from '../../src/config/schema.ts'
+import { LedgerDesk } from '../../src/ledger/ledger-desk.ts'
 import { createLogger, type Log } from '../../src/log.ts'
+import { Metrics } from '../../src/metrics.ts'
 import { type Running, serve } from '../../src/serve.ts'
 import { Store } from '../../src/store/store.ts'
 import { Loopback } from '../../src/upstream/loopback/server.ts'
@@ -61,6 +63,8 @@ export interface ParleyOptions {
   log?: Log
   /** Base URL of another provider in place of the loopback. */
   provider?: string
+  /** Keep a ledger, and answer for what was used. */
+  ledger?: boolean
   /** Share the Redis of another installation: it stays that one's to close. */
   store?: Store
 }
@@ -91,7 +95,21 @@ export class Parley implements AsyncDisposable {
     const config = configFrom(policy(options.provider ?? loopback.baseUrl, folder.path, options.policy))
     const log = options.log ?? silent
     const store = options.store ?? stack.use(await Store.open(config, process.env.PATH, systemClock, silent))
-    const running = await serve(config, { clock: systemClock, log, store, voices })
+    const metrics = new Metrics()
+    const tenants = () => [...config.tenants.keys()]
+    const ledger =
+      options.ledger === true
+        ? stack.use(
+            await LedgerDesk.open(config.ledger, {
+              clock: systemClock,
+              log,
+              store,
+              registry: metrics.registry,
+              tenants,
+            }),
+          )
+        : null
+    const running = await serve(config, { clock: systemClock, log, store, voices, metrics, ledger })
     stack.defer(async () => {
       running.stopNow()
       await running.drain()

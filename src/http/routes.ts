@@ -1,0 +1,34 @@
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import { type AdminDeps, adminRoutes } from './admin.ts'
+import { clientSecretRoutes } from './client-secrets.ts'
+import { type CorrectionRouteDeps, correctionRoutes } from './corrections.ts'
+import { type EstimateRouteDeps, estimateRoutes } from './estimates.ts'
+import { type LimitRouteDeps, limitRoutes } from './limits.ts'
+import type { ClientSecretDeps } from './mint.ts'
+import { olderSecretRoutes } from './older-secrets.ts'
+import { type PriceRouteDeps, priceRoutes } from './prices.ts'
+import { type SessionRouteDeps, sessionRoutes } from './sessions.ts'
+import { type UsageRouteDeps, usageRoutes } from './usage.ts'
+
+export interface RouteDeps
+  extends Omit<ClientSecretDeps, 'audit'>,
+    AdminDeps,
+    SessionRouteDeps,
+    UsageRouteDeps,
+    LimitRouteDeps,
+    PriceRouteDeps,
+    EstimateRouteDeps,
+    CorrectionRouteDeps {}
+
+/** Every route of the HTTP door but those that tell how the node is. */
+export function installRoutes(app: OpenAPIHono, deps: RouteDeps): void {
+  clientSecretRoutes(app, deps)
+  olderSecretRoutes(app, deps)
+  sessionRoutes(app, deps)
+  usageRoutes(app, deps)
+  limitRoutes(app, deps)
+  priceRoutes(app, deps)
+  estimateRoutes(app, deps)
+  correctionRoutes(app, deps)
+  adminRoutes(app, deps)
+}

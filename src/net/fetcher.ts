@@ -138,7 +138,7 @@ export class Fetcher {
     }
     await using held = new AsyncDisposableStack()
     stages.rest()
-    held.use(await this.#slots.take(target.host, stages))
+    held.use(await this.#slots.take(target.url.host, stages))
     const socket = await openGuarded(target, guard, stages)
     held.defer(() => void socket.destroy())
     let isTaken = false

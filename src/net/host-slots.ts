@@ -10,7 +10,7 @@ interface Host {
   waiting: (() => void)[]
 }
 
-/** Keeps one slow or popular host from taking everything, and us from flooding it. First come, first served. */
+/** Keeps one slow or popular host from taking everything, and us from flooding it. First come, first served; by host and port. */
 export class HostSlots {
   readonly #hosts = new Map<string, Host>()
 

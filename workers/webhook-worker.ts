@@ -84,7 +84,7 @@ export function startWebhookWorker(connection: Redis, tools: DeliveryTools): Asy
       const closed = worker.close()
       const { promise: gaveUp, resolve } = Promise.withResolvers<void>()
       const alarm = setTimeout(() => {
-        // Deliveries in hand end as not delivered and are tried again by another worker.
+        // What is in hand is cut off; another worker finds it stalled, or tries it again by the schedule.
         stop.abort(new Error('the worker is stopping'))
         resolve()
       }, CLOSE_WITHIN_MS)

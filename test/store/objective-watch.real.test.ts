@@ -169,6 +169,18 @@ describe('the spend objective', () => {
     expect(world.events).toEqual([])
   })
 
+  test('L6 a leader that was overtaken while it told a change writes nothing either', async () => {
+    const world = new World()
+    const one = await node(world, {
+      publish: async () => {
+        await redis.store.redis.set(keys.objectiveLease, 'another')
+      },
+    })
+    world.spent = dollars(120)
+    await one.watch.evaluate()
+    expect(JSON.parse((await redis.store.redis.get(keys.objective)) ?? '').untold).toMatchObject({ from: 0, to: 1 })
+  })
+
   test('L6 a change that could not be told is told later, by whoever leads, under the same id', async () => {
     const world = new World()
     const tried: WebhookEvent[] = []

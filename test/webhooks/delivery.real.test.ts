@@ -345,6 +345,25 @@ describe('webhooks', () => {
     expect(sent).toEqual(events.map(({ id }) => id))
   })
 
+  test('L7 an event that comes while redis is dead is delivered once it is back, by a worker that lost it too', async () => {
+    const to = await receiver()
+    const { queue, tools } = installation([to.endpoint()])
+    work(tools)
+    using outbox = new EventOutbox((event) => queue.publish(event), systemClock, silent)
+    const before = somethingHappened()
+    outbox.emit(before)
+    await to.count(1)
+    const pid = Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1])
+    const away = Promise.withResolvers<void>()
+    redis.once('close', () => away.resolve())
+    process.kill(pid, 'SIGKILL')
+    await away.promise
+    const during = somethingHappened()
+    outbox.emit(during)
+    await to.count(2)
+    expect(to.heard.map(({ headers }) => headers['webhook-id'])).toEqual([before.id, during.id])
+  })
+
   test('L7 no more than a thousand events wait, and the newest are kept', async () => {
     const logs = new LogLines()
     using outbox = new EventOutbox(() => Promise.reject(new Error('redis is away')), systemClock, logs.log)

@@ -38,6 +38,8 @@ export const FAULTS = {
   named_in_policy_file: { http: 409, close: 4000, type: 'invalid_request_error' },
   replaced: { http: 409, close: 4020, type: 'invalid_request_error' },
   message_too_big: { http: 413, close: 1009, type: 'invalid_request_error' },
+  url_not_allowed: { http: 400, close: 4000, type: 'invalid_request_error' },
+  fetch_too_large: { http: 413, close: 1009, type: 'invalid_request_error' },
   // Wait, then retry.
   rate_limited: { http: 429, close: 4100, type: 'rate_limit_error', code: 'rate_limit_exceeded' },
   too_many_sessions: { http: 429, close: 4101, type: 'rate_limit_error', code: 'rate_limit_exceeded' },
@@ -45,6 +47,7 @@ export const FAULTS = {
   store_unavailable: { http: 503, close: 4103, type: 'server_error' },
   upstream_unavailable: { http: 502, close: 4104, type: 'server_error' },
   upstream_lost: { http: 502, close: 4104, type: 'server_error' },
+  fetch_failed: { http: 502, close: 4104, type: 'server_error' },
   overloaded: { http: 503, close: 1013, type: 'server_error' },
   // Resume now.
   going_away: { http: 503, close: 4200, type: 'server_error' },

@@ -30,12 +30,14 @@ async function main(): Promise<void> {
   )
   const surroundings = { clock: systemClock, log, store, metrics, ledger }
   const broker = only === 'workers' ? null : await startBroker(loaded.config, surroundings, stack)
-  if (only !== 'broker') stack.use(await startWorkers(surroundings))
+  let { config } = loaded
+  if (only !== 'broker') stack.use(await startWorkers({ ...surroundings, config: () => config }))
   process.stdout.write(broker === null ? '\nParley workers are running.\n\n' : welcome(loaded, broker))
 
   process.on('SIGHUP', () => {
     try {
-      const restart = broker?.reload(loadConfig().config) ?? []
+      config = loadConfig().config
+      const restart = broker?.reload(config) ?? []
       log.info({ needsRestart: restart }, 'configuration reloaded')
     } catch (error) {
       log.error({ why: String(error) }, 'configuration not reloaded: the old one stays')

@@ -32,4 +32,9 @@ export class Metrics {
     help: 'Writes of session records that failed',
     registers: [this.registry],
   })
+  readonly objectiveStep = new Gauge({
+    name: 'parley_objective_step',
+    help: 'Steps taken to keep to the spend objective; 0 is as configured',
+    registers: [this.registry],
+  })
 }

@@ -25,9 +25,13 @@ import { certificateFor } from './config/tls.ts'
 import { createApp } from './http/app.ts'
 import { installRoutes } from './http/routes.ts'
 import type { LedgerDesk } from './ledger/ledger-desk.ts'
+import { dayOf } from './ledger/period.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import { Counters } from './store/counters.ts'
+import { counterAccount, LedgerCounters } from './store/ledger-counters.ts'
 import { Nodes } from './store/nodes.ts'
+import { ObjectiveWatch } from './store/objective-watch.ts'
 import { PolicyStore } from './store/policy-store.ts'
 import { RedisLimitStore } from './store/redis-limit-store.ts'
 import { SessionRecords } from './store/session-records.ts'
@@ -36,6 +40,8 @@ import { later, ms } from './units.ts'
 import { Loopback } from './upstream/loopback/server.ts'
 import { Upstreams } from './upstream/upstreams.ts'
 import type { VoiceDetection } from './voice/detector.ts'
+import { Announcer } from './webhooks/announcer.ts'
+import { WebhookQueue } from './webhooks/webhook-queue.ts'
 
 export interface Surroundings {
   clock: Clock
@@ -106,7 +112,29 @@ export async function serve(
   const limits = new RedisLimitStore(redis)
   const books = stack.use(new Bookkeeper(nodeId, config.dataDir, limits, clock, log))
   stack.use(new LeaseBeat(clock, log, limits, () => directory.all().map((session) => session.head.id)))
-  const till = new Till({ config: current, clock, store: limits, keeper: books, budgetPassed: () => undefined })
+  const hooks = stack.use(new WebhookQueue(redis, () => current().webhooks))
+  const announcer = new Announcer(redis, (event) => hooks.publish(event), clock, log)
+  const till = new Till({
+    config: current,
+    clock,
+    store: limits,
+    keeper: books,
+    budgetPassed: (level, head) => void announcer.budgetLevel(level, head),
+  })
+  const counters = new LedgerCounters(new Counters(redis))
+  const objective = stack.use(
+    new ObjectiveWatch({
+      node: nodeId,
+      redis,
+      clock,
+      log,
+      metrics,
+      objective: () => current().objective,
+      spentToday: () => counters.spentOf(counterAccount({ kind: 'installation' }), dayOf(clock.now())),
+      publish: (event) => hooks.publish(event),
+    }),
+  )
+  await objective.start()
   const admission = new Admission({
     config: current,
     clock,
@@ -118,6 +146,7 @@ export async function serve(
     voices,
     audit,
     till,
+    step: () => objective.step(),
   })
 
   const servers: Server[] = []

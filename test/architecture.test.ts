@@ -58,6 +58,18 @@ describe('the architecture', () => {
     }
   })
 
+  test('only the outbound fetcher and the dialling of providers make requests', () => {
+    const doors = ['src/net/fetcher.ts', 'src/frames/upgrade.ts']
+    for (const file of files.filter((f) => !doors.includes(f))) {
+      const text = readFileSync(join(root, file), 'utf8')
+      expect(importsOf(file).packages, file).not.toContain('undici')
+      expect(text, file).not.toMatch(/(?<![.\w])fetch\(|globalThis\.fetch|\bhttps?\.(request|get)\(/)
+      // `request` or `get` by name, or a whole module that has them.
+      expect(text, file).not.toMatch(/import (type )?\{[^}]*\b(?<!type )(request|get)\b[^}]*\} from '(node:)?https?'/)
+      expect(text, file).not.toMatch(/import (\* as )?\w+ from '(node:)?(https?|http2)'/)
+    }
+  })
+
   test('R4 no file outgrows one sitting', () => {
     for (const file of files) {
       expect(readFileSync(join(root, file), 'utf8').split('\n').length, file).toBeLessThanOrEqual(400)

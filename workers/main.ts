@@ -1,11 +1,16 @@
 import { Queue, Worker } from 'bullmq'
 import type { Clock } from '../src/clock.ts'
+import type { Config } from '../src/config/config.ts'
 import type { Log } from '../src/log.ts'
+import { Fetcher } from '../src/net/fetcher.ts'
 import { Census } from '../src/store/nodes.ts'
 import { connectForQueue } from '../src/store/redis.ts'
 import { SessionRecords } from '../src/store/session-records.ts'
 import type { Store } from '../src/store/store.ts'
+import { WebhookEndpoints } from '../src/store/webhook-endpoints.ts'
+import { WebhookQueue } from '../src/webhooks/webhook-queue.ts'
 import { sweepSessions } from './sweep-sessions.ts'
+import { startWebhookWorker } from './webhook-worker.ts'
 
 /** House work that any one worker process does for all nodes. */
 const CHORES = 'parley-chores'
@@ -21,10 +26,12 @@ export interface WorkerDeps {
   clock: Clock
   log: Log
   store: Store
+  /** As it stands now: replaced on reload. */
+  config(): Config
 }
 
 /** Starts this process's workers: queues to processors. Dispose to drain them. */
-export async function startWorkers({ clock, log, store }: WorkerDeps): Promise<AsyncDisposable> {
+export async function startWorkers({ clock, log, store, config }: WorkerDeps): Promise<AsyncDisposable> {
   const stack = new AsyncDisposableStack()
   const connection = connectForQueue(store.place, log)
   stack.defer(() => connection.disconnect())
@@ -51,5 +58,17 @@ export async function startWorkers({ clock, log, store }: WorkerDeps): Promise<A
     patience.addEventListener('abort', () => resolve(), { once: true })
     await Promise.race([closed, gaveUp])
   })
+  const hooks = stack.use(new WebhookQueue(store.redis, () => config().webhooks))
+  stack.use(
+    startWebhookWorker(connection, {
+      clock,
+      log,
+      redis: store.redis,
+      fetcher: new Fetcher(() => config().outbound, clock),
+      health: new WebhookEndpoints(store.redis),
+      endpoints: () => config().webhooks,
+      publish: (event, except) => hooks.publish(event, except),
+    }),
+  )
   return stack
 }

@@ -6,6 +6,8 @@ import type { Clock } from '../clock.ts'
 import type { Config, PlanConfig } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
 import type { Peer } from '../frames/peer.ts'
+import { lower } from '../limits/accounts.ts'
+import { applyStep } from '../limits/objective.ts'
 import type { Log } from '../log.ts'
 import type { EndReason } from '../session/end-reason.ts'
 import { shortened } from '../session/policy.ts'
@@ -41,6 +43,8 @@ export interface AdmissionDeps {
   voices: VoiceDetection
   audit: Audit
   till: Till
+  /** How many steps of the spend objective apply to sessions that begin now. */
+  step(): number
 }
 
 /** How a caller is let go whose session was over before it had begun: slowly, so that it does not storm the door. */
@@ -73,7 +77,8 @@ export class Admission {
     if (this.#deps.directory.size + this.#starting >= config.door.maxSessions) {
       throw new FaultError('overloaded', 'This server has no room for another session.', { retryAfterMs: 5_000 })
     }
-    this.#deps.till.requirePrices({ model, kind })
+    const { served, maxOutputTokens } = applyStep(config.objective, this.#deps.step(), model)
+    this.#deps.till.requirePrices({ model, served, kind })
     const session = shortened(plan.session, principal.secret?.limits.maxDuration ?? null)
     const head: SessionHead = {
       id: randomUUID(),
@@ -81,6 +86,8 @@ export class Admission {
       keyId: principal.keyId,
       user: principal.secret?.user ?? null,
       model,
+      served,
+      maxOutputTokens,
       kind,
       plan: planName,
       admitted: this.#deps.clock.now(),
@@ -112,11 +119,11 @@ export class Admission {
       {
         head,
         policy: plan.session,
-        ceilings: plan.ceilings,
+        ceilings: ceilingsOf(plan, head),
         grant: principal.secret === null ? null : { ...principal.secret, ...head.grant },
         speaksParley: wish.speaksParley,
         carriedOver: null,
-        greeting: new Greeting(openingUpdate(head.kind, plan.ceilings, principal.secret)),
+        greeting: new Greeting(openingUpdate(head.kind, ceilingsOf(plan, head), principal.secret)),
       },
       turnedAway,
     )
@@ -145,7 +152,7 @@ export class Admission {
     const plan = this.#deps.config().plans.get(head.plan)
     if (plan === undefined || tail === null)
       throw new FaultError('session_not_found', 'The session cannot be continued.')
-    const ceilings: Ceilings = plan.ceilings
+    const ceilings = ceilingsOf(plan, head)
     // Its slots were its own until its node died: it goes on even where another has taken them since.
     void this.#deps.till.admit(head).catch(() => undefined)
     const grant =
@@ -204,7 +211,7 @@ export class Admission {
     const { model, plan } = head
     audit.record({ kind: 'session.opened', ...about, detail: { model, plan, resumed: options.carriedOver !== null } })
     upstreams
-      .open(config, head.model, head.kind, hangUp.signal)
+      .open(config, head.served, head.kind, hangUp.signal)
       .then((reached) => session.opened(reached))
       .catch((error: unknown) => {
         if (hangUp.signal.aborted) return
@@ -213,6 +220,11 @@ export class Admission {
         session.failed(fault)
       })
   }
+}
+
+/** The plan's, or lower where the spend objective was at a step when the session began. */
+function ceilingsOf({ ceilings }: PlanConfig, { maxOutputTokens }: SessionHead): Ceilings {
+  return { ...ceilings, maxOutputTokens: lower(ceilings.maxOutputTokens, maxOutputTokens) }
 }
 
 function wishedModel(config: Config, principal: Principal, wish: Wish): { model: string; kind: SessionHead['kind'] } {

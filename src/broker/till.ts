@@ -42,9 +42,9 @@ export class Till {
   }
 
   /** Every place where a model may be bought must have a price (M2). Throws `model_not_priced`. */
-  requirePrices(head: Pick<SessionHead, 'model' | 'kind'>): void {
-    for (const target of this.#deps.config().models.get(head.model)?.targets ?? []) {
-      if (this.#price(target.provider, [target.model, head.model], head.kind) !== null) continue
+  requirePrices(head: Pick<SessionHead, 'model' | 'served' | 'kind'>): void {
+    for (const target of this.#deps.config().models.get(head.served)?.targets ?? []) {
+      if (this.#price(target.provider, [target.model, head.served], head.kind) !== null) continue
       throw new FaultError('model_not_priced', `No price is known for the model '${head.model}'.`, { param: 'model' })
     }
   }
@@ -71,7 +71,7 @@ export class Till {
     const { clock, store, keeper } = this.#deps
     const accounts = this.#accounts(head)
     const isTranscription = head.kind === 'transcription'
-    const row = this.#price(bought.provider, [bought.model, head.model], head.kind)
+    const row = this.#price(bought.provider, [bought.model, head.served], head.kind)
     if (row === null) throw new FaultError('model_not_priced', 'No price is known for this model.')
     const turns = new TurnControl()
     const options = {

@@ -2,10 +2,12 @@ import type { Scope } from '../auth/scopes.ts'
 import type { Ceilings } from '../auth/session-fields.ts'
 import type { LimitOverrides, ScopeLimits } from '../limits/accounts.ts'
 import type { AccountLimits } from '../limits/limits.ts'
+import type { Objective } from '../limits/objective.ts'
 import type { PriceSheet } from '../meter/price-sheet.ts'
+import type { OutboundRules } from '../net/fetcher.ts'
 import type { SessionPolicy } from '../session/policy.ts'
-import type { Bytes, Instant, Ms, NanoUsd, Tokens } from '../units.ts'
-import type { WebhookEvent } from './money-schema.ts'
+import type { Bytes, Instant, Ms, Tokens } from '../units.ts'
+import type { WebhookEndpoint } from '../webhooks/webhook.ts'
 
 /** Everything an operator decides, parsed, checked and in domain types. Made by read-config.ts, replaced whole on reload. */
 export interface Config {
@@ -34,8 +36,10 @@ export interface Config {
   limits: AccountLimits
   prices: PricesConfig
   ledger: LedgerConfig
-  objective: ObjectiveConfig | null
-  webhooks: readonly WebhookConfig[]
+  objective: Objective | null
+  webhooks: readonly WebhookEndpoint[]
+  /** What may be reached of the world outside, beside the providers. */
+  outbound: OutboundRules
 }
 
 export interface PricesConfig {
@@ -48,34 +52,6 @@ export interface PricesConfig {
 }
 
 export type LedgerConfig = { type: 'sqlite'; file: string } | { type: 'postgres'; url: string }
-
-/** Rule L6: what a day may cost, and what becomes of new sessions when the money goes faster. */
-export interface ObjectiveConfig {
-  perDay: NanoUsd
-  /** Percent of it that may be gone by `byMinute`. */
-  share: number
-  /** Minutes after midnight in `timeZone`, in which the day begins, too. */
-  byMinute: number
-  timeZone: string
-  /** Gentlest first: `at` rises. */
-  steps: readonly ObjectiveStep[]
-}
-
-export interface ObjectiveStep {
-  /** Percent of what may be gone by now. */
-  at: number
-  /** The model asked for → the one given in its place. */
-  models: ReadonlyMap<string, string>
-  /** Of one response; null for no other than the plan's. */
-  maxOutputTokens: number | null
-}
-
-export interface WebhookConfig {
-  url: string
-  secret: string
-  events: readonly WebhookEvent[]
-  timeout: Ms
-}
 
 export interface ListenerConfig {
   host: string

@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { duration, money } from './quantities.ts'
+import { webhookKey } from '../webhooks/sign.ts'
+import { WEBHOOK_EVENTS } from '../webhooks/webhook.ts'
+import { money } from './quantities.ts'
 
 export const prices = z
   .strictObject({
@@ -39,7 +41,7 @@ const timeZone = z.string().refine((name) => {
 
 const step = z.strictObject({
   /** Percent of what may be gone by now. */
-  at: z.int().min(1).max(1_000),
+  at: z.int().min(100).max(1_000),
   models: z.record(z.string(), z.string()).default({}),
   maxOutputTokens: z.int().min(16).nullable().default(null),
 })
@@ -56,28 +58,37 @@ export const objective = z
   .default(null)
   .meta({ description: 'Rule L6: what a day may cost, how soon, and what new sessions get when it goes faster' })
 
-/** What an operator can be told of by webhook. */
-export const WEBHOOK_EVENTS = [
-  'budget.warning',
-  'budget.spent',
-  'objective.stepped',
-  'objective.returned',
-  'ledger.drifted',
-] as const
-export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number]
+/** Standard Webhooks 1.0: `whsec_` and base64 of 24 to 64 bytes. */
+const webhookSecret = z.string().refine(isWebhookSecret, 'expected whsec_ and base64 of 24 to 64 bytes')
 
 export const webhooks = z
   .array(
     z.strictObject({
       url: z.url({ protocol: /^https?$/ }),
-      /** The key of the signature (Standard Webhooks): `whsec_` and base64, or any text of at least 16 characters. */
-      secret: z.string().min(16),
-      events: z
-        .array(z.enum(WEBHOOK_EVENTS))
-        .min(1)
-        .default([...WEBHOOK_EVENTS]),
-      timeout: duration.prefault('10s'),
+      /** Newest first: while two are listed both sign, so that a receiver can change over. */
+      secret: z.union([webhookSecret, z.array(webhookSecret).min(1).max(4)]),
+      /** All when left out. */
+      events: z.array(z.enum(WEBHOOK_EVENTS)).min(1).nullable().default(null),
     }),
   )
   .max(20)
   .default([])
+
+/** What may be reached outside: public addresses over https, unless said otherwise. */
+export const outbound = z
+  .strictObject({
+    allowHttp: z.boolean().default(false),
+    ports: z.array(z.int().min(1).max(65_535)).default([]),
+    allowHosts: z.array(z.string().min(1)).nullable().default(null),
+    allowPrivate: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
+  })
+  .prefault({})
+
+function isWebhookSecret(secret: string): boolean {
+  try {
+    return webhookKey(secret).length > 0
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
+}

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { SCOPES } from '../auth/scopes.ts'
 import { budgetWarnings, installationLimits, planLimits, tenantLimits, throttle } from './limits-schema.ts'
-import { ledger, objective, prices, webhooks } from './money-schema.ts'
+import { ledger, objective, outbound, prices, webhooks } from './money-schema.ts'
 import { duration, size } from './quantities.ts'
 
 export const tenantId = z.string().regex(/^[a-z0-9_]{1,40}$/, 'expected 1 to 40 of a-z, 0-9 and _')
@@ -177,6 +177,7 @@ export const PolicyFile = z.strictObject({
   ledger,
   objective,
   webhooks,
+  outbound,
 })
 export type PolicyFile = z.infer<typeof PolicyFile>
 /** The file before defaults and units: what may be written. */

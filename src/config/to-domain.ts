@@ -2,9 +2,10 @@ import { join } from 'node:path'
 import type { z } from 'zod'
 import type { LimitOverrides } from '../limits/accounts.ts'
 import { type AccountLimits, UNLIMITED } from '../limits/limits.ts'
+import type { Objective } from '../limits/objective.ts'
 import type { PriceSheet } from '../meter/price-sheet.ts'
 import { tokens } from '../units.ts'
-import type { Config, LedgerConfig, ObjectiveConfig, PlanConfig, TenantConfig } from './config.ts'
+import type { Config, LedgerConfig, PlanConfig, TenantConfig } from './config.ts'
 import type { PolicyFile, plan, tenantSettings } from './schema.ts'
 
 /** A file that has been checked, in the words of the rest of the code. */
@@ -45,7 +46,8 @@ export function toDomain(file: PolicyFile, sheet: PriceSheet): Config {
     prices: { sheet, unknownModels: file.prices.unknownModels },
     ledger: toLedger(file.ledger, file.dataDir),
     objective: toObjective(file.objective),
-    webhooks: file.webhooks,
+    webhooks: file.webhooks.map(({ secret, ...hook }) => ({ ...hook, secrets: [secret].flat() })),
+    outbound: file.outbound,
   }
 }
 
@@ -96,12 +98,12 @@ function toLedger(value: PolicyFile['ledger'], dataDir: string): LedgerConfig {
   return 'sqlite' in value ? { type: 'sqlite', file: value.sqlite } : { type: 'postgres', url: value.postgres }
 }
 
-function toObjective(value: PolicyFile['objective']): ObjectiveConfig | null {
+function toObjective(value: PolicyFile['objective']): Objective | null {
   if (value === null) return null
-  const { by, steps, ...rest } = value
+  const { share, steps, ...rest } = value
   return {
     ...rest,
-    byMinute: by,
-    steps: steps.map((step) => ({ ...step, models: new Map(Object.entries(step.models)) })),
+    sharePercent: share,
+    steps: steps.map(({ models, ...step }) => ({ ...step, siblings: new Map(Object.entries(models)) })),
   }
 }

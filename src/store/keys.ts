@@ -43,4 +43,18 @@ export const keys = {
   journalRefused: (root: string) => `${root}:journal:refused`,
   /** STRING below a root of limits: id of the ledger that the journal belongs to. Absent when Redis has lost its counters. */
   ledger: (root: string) => `${root}:ledger`,
+  /** HASH: how a webhook endpoint's receiver has been doing; the endpoint by the SHA-256 of its URL. */
+  webhookEndpoint: (id: string) => `parley:webhook:{${id}}`,
+  /** STRING with expiry: somebody tries an endpoint that has been failing. */
+  webhookProbe: (id: string) => `parley:webhook:{${id}}:probe`,
+  /** STRING with expiry: type and body of an event told to webhooks. */
+  webhookEvent: (id: string) => `parley:webhook-event:{${id}}`,
+  /** STRING with expiry: a budget's warning is being told (`claimed`) or has been (`told`). */
+  budgetWarning: (id: string) => `parley:budget-warning:{${id}}`,
+  /** STRING with expiry: the node that watches the spend objective. */
+  objectiveLease: 'parley:{objective}:lease',
+  /** STRING: where the spend objective stands. */
+  objective: 'parley:{objective}',
+  /** Channel: the same, when it changes. */
+  objectiveChanges: 'parley:{objective}:changes',
 } as const

@@ -16,6 +16,10 @@ export const SessionHead = z.object({
   keyId: z.string(),
   user: z.string().nullable(),
   model: z.string(),
+  /** The configured model that serves it: the same, or its sibling where the spend objective asks for one. */
+  served: z.string(),
+  /** Tokens of one response at the most, below the plan's own ceiling; null: the plan's. */
+  maxOutputTokens: z.number().nullable(),
   kind: z.enum(['conversation', 'transcription']),
   plan: z.string(),
   /** Epoch ms; the length cap counts from here on whatever node. */

@@ -95,6 +95,8 @@ describe('two nodes on one Redis', () => {
       keyId: 'k',
       user: null,
       model: 'gpt-realtime',
+      served: 'gpt-realtime',
+      maxOutputTokens: null,
       kind: 'conversation' as const,
       plan: 'default',
       admitted: now,

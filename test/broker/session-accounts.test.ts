@@ -16,7 +16,17 @@ const config = configFrom({
 function head(changes: object = {}, limits?: object): SessionHead {
   const grant = { session: {}, unlocked: [], ...(limits === undefined ? {} : { limits }) }
   const record = {
-    ...{ id: 's', tenant: 'acme', keyId: 'k', user: 'u', model: 'm', kind: 'conversation', plan: 'default' },
+    ...{
+      id: 's',
+      tenant: 'acme',
+      keyId: 'k',
+      user: 'u',
+      model: 'm',
+      served: 'm',
+      maxOutputTokens: null,
+      kind: 'conversation',
+      plan: 'default',
+    },
     ...{ admitted: 0, maxDuration: 1, resumeWindow: null, origin: null, grant },
     ...changes,
   }

@@ -118,14 +118,14 @@ objective:
 dataDir: /data
 models: { a: { provider: loopback }, b: { provider: loopback } }
 objective: { perDay: $200, by: "15:30", timeZone: Europe/Berlin, steps: [{ at: 100, models: { a: b } }] }
-webhooks: [{ url: "https://x.example/hook", secret: 0123456789abcdef }]
+webhooks: [{ url: "https://x.example/hook", secret: whsec_bm90LWEtcmVhbC1zZWNyZXQtYXQtYWxs }]
 `,
       {},
     )
     expect(objective).toEqual({
       perDay: 200_000_000_000,
       share: 90,
-      byMinute: 930,
+      by: 930,
       timeZone: 'Europe/Berlin',
       steps: [{ at: 100, models: new Map([['a', 'b']]), maxOutputTokens: null }],
     })

@@ -1,0 +1,91 @@
+import { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { z } from 'zod'
+import { keys } from '../store/keys.ts'
+import { ATTEMPTS } from './schedule.ts'
+import { bodyOf, endpointId, WEBHOOK_EVENTS, type WebhookEndpoint, type WebhookEvent, wants } from './webhook.ts'
+
+export const WEBHOOK_QUEUE = 'parley-webhooks'
+/** One hash tag, so that a Redis Cluster keeps the whole queue on one node. */
+export const WEBHOOK_PREFIX = '{mq:webhooks}'
+/** How long an event can be delivered again. Longer than its last attempt can be away, by far. */
+const KEEP_EVENT_MS = 7 * 24 * 3_600_000
+/** Jobs that are done are kept this long, so that telling an event again adds no second delivery, s. */
+const KEEP_DONE_S = 3_600
+
+/** What a job holds: pointers only. The secrets and the URL are read from the configuration at each attempt. */
+export const Delivery = z.object({ event: z.string(), endpoint: z.string() })
+export type Delivery = z.infer<typeof Delivery>
+
+const StoredEvent = z.object({ type: z.enum(WEBHOOK_EVENTS), body: z.string() })
+export type StoredEvent = z.infer<typeof StoredEvent>
+
+/** From something that happened to one delivery for each endpoint that wants to know. */
+export class WebhookQueue implements AsyncDisposable {
+  readonly #redis: Redis
+  readonly #queue: Queue
+  readonly #endpoints: () => readonly WebhookEndpoint[]
+
+  /** `redis`: one that fails soon. It stays the caller's to close. */
+  constructor(redis: Redis, endpoints: () => readonly WebhookEndpoint[]) {
+    this.#redis = redis
+    this.#endpoints = endpoints
+    this.#queue = new Queue(WEBHOOK_QUEUE, { connection: redis, prefix: WEBHOOK_PREFIX })
+    // Whoever publishes learns of a failure by the rejection.
+    this.#queue.on('error', () => undefined)
+  }
+
+  /**
+   * Rejects when Redis does not take it; may then be called again with the same event, as it may after a lost reply: each
+   * endpoint gets it once. `except`: an endpoint that is not told.
+   */
+  async publish(event: WebhookEvent, except?: string): Promise<void> {
+    const ids = this.#endpoints()
+      .filter((endpoint) => wants(endpoint, event.type))
+      .map(endpointId)
+      .filter((id) => id !== except)
+    if (ids.length === 0) return
+    const stored: StoredEvent = { type: event.type, body: bodyOf(event) }
+    await this.#redis.set(keys.webhookEvent(event.id), JSON.stringify(stored), 'PX', KEEP_EVENT_MS, 'NX')
+    for (const id of new Set(ids)) await this.#add({ event: event.id, endpoint: id }, '')
+  }
+
+  /**
+   * Delivers an event anew, under its old id, to one endpoint or to all that want it. `request` names the asking, so that a
+   * repeated one adds nothing. False when the event is not known any more.
+   */
+  async redeliver(eventId: string, request: string, endpoint?: string): Promise<boolean> {
+    const event = await this.read(eventId)
+    if (event === null) return false
+    const ids = this.#endpoints()
+      .filter((each) => wants(each, event.type))
+      .map(endpointId)
+      .filter((id) => endpoint === undefined || id === endpoint)
+    for (const id of new Set(ids)) await this.#add({ event: eventId, endpoint: id }, `-${request}`)
+    return ids.length > 0
+  }
+
+  async read(eventId: string): Promise<StoredEvent | null> {
+    return readEvent(this.#redis, eventId)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#queue.close()
+  }
+
+  async #add(delivery: Delivery, suffix: string): Promise<void> {
+    await this.#queue.add('deliver', delivery, {
+      jobId: `${delivery.event}-${delivery.endpoint}${suffix}`,
+      attempts: ATTEMPTS,
+      backoff: { type: 'custom' },
+      removeOnComplete: { age: KEEP_DONE_S, count: 1_000 },
+      removeOnFail: { age: 24 * 3_600, count: 1_000 },
+    })
+  }
+}
+
+/** The same, for a worker. */
+export async function readEvent(redis: Redis, eventId: string): Promise<StoredEvent | null> {
+  const text = await redis.get(keys.webhookEvent(eventId))
+  return text === null ? null : StoredEvent.parse(JSON.parse(text))
+}

@@ -1,0 +1,64 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Instant } from '../units.ts'
+
+/** What can be told to a webhook. Receivers must expect more to come. */
+export const WEBHOOK_EVENTS = [
+  'job.queued',
+  'job.started',
+  'job.succeeded',
+  'job.failed',
+  'job.canceled',
+  'job.expired',
+  'batch.completed',
+  'batch.failed',
+  'batch.expired',
+  'batch.cancelled',
+  'session.ended',
+  'file.expired',
+  'budget.warning',
+  'objective.stepped',
+  'webhook.disabled',
+] as const
+export type WebhookEventType = (typeof WEBHOOK_EVENTS)[number]
+
+/** Somebody who wants to be told: an operator's `webhooks` in the policy file. */
+export interface WebhookEndpoint {
+  readonly url: string
+  /** `whsec_` and base64 of 24 to 64 bytes, newest first. While two are listed both sign, so that a receiver can change over. */
+  readonly secrets: readonly string[]
+  /** Null: all. */
+  readonly events: readonly WebhookEventType[] | null
+}
+
+/** One thing that happened. It keeps its id however often it is delivered: receivers count it once by that. */
+export interface WebhookEvent {
+  /** `[A-Za-z0-9_-]{1,80}`: the signature's form forbids dots. */
+  readonly id: string
+  readonly type: WebhookEventType
+  readonly at: Instant
+  /** Thin: ids, states and amounts, never content. */
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+const ID = /^[A-Za-z0-9_-]{1,80}$/
+const MOST_BODY_BYTES = 20_000
+
+/** An id for an event that happens once by its nature; where two nodes may tell the same, they derive it from what happened. */
+export const newEventId = (): string => `evt_${randomBytes(18).toString('base64url')}`
+
+/** Names an endpoint in Redis and in logs without telling its URL, which may hold a token. */
+export function endpointId(endpoint: Pick<WebhookEndpoint, 'url'>): string {
+  return createHash('sha256').update(endpoint.url).digest('hex').slice(0, 16)
+}
+
+export function wants(endpoint: WebhookEndpoint, type: WebhookEventType): boolean {
+  return endpoint.events === null || endpoint.events.includes(type)
+}
+
+/** The exact text that is signed and sent. Throws RangeError for an id of another form and for more than 20 KB. */
+export function bodyOf({ id, type, at, data }: WebhookEvent): string {
+  if (!ID.test(id)) throw new RangeError('a webhook id of another form than [A-Za-z0-9_-]{1,80}')
+  const body = JSON.stringify({ type, timestamp: new Date(at).toISOString(), data })
+  if (Buffer.byteLength(body) > MOST_BODY_BYTES) throw new RangeError(`a webhook body over ${MOST_BODY_BYTES} bytes`)
+  return body
+}

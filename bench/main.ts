@@ -1,25 +1,25 @@
 import { parseArgs } from 'node:util'
-import { haproxy } from './relays/haproxy.ts'
-import { type Bar, type Report, show, showBar } from './report.ts'
-import { frameCost } from './scenarios/frame-cost.ts'
+import { type Bar, show, showBar } from './report.ts'
+import { frameCosts } from './scenarios/frame-cost.ts'
 import { latency } from './scenarios/latency.ts'
 import { memory } from './scenarios/memory.ts'
 import { opening } from './scenarios/opening.ts'
 import { stalledReader } from './scenarios/stalled-reader.ts'
-import { Stage } from './stage.ts'
+import { KINDS, type Scenario, Stage } from './stage.ts'
 
-const SCENARIOS: Readonly<Record<string, (stage: Stage) => AsyncGenerator<Report>>> = {
-  frames: frameCost,
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  ...frameCosts,
   latency,
   memory,
   stalled: stalledReader,
   opening,
 }
 
-const HELP = `npm run bench -- [--only <scenario>] [--quick] [--rounds <n>] [--profile <folder>]
+const HELP = `npm run bench -- [--only <scenario>] [--relays <names>] [--quick] [--rounds <n>] [--profile <folder>]
 
 Parley beside a bare ws relay and HAProxy, everything on 127.0.0.1, in turn, several rounds; figures are medians.
-  --only      one of: ${Object.keys(SCENARIOS).join(', ')}
+  --only      scenarios whose name begins so: ${Object.keys(SCENARIOS).join(', ')}
+  --relays    some of: ${KINDS.map((kind) => kind.name).join(',')}
   --quick     one short round of each, for a look
   --rounds    how often each relay is measured
   --profile   writes a CPU profile of Parley's process there
@@ -29,29 +29,33 @@ Parley beside a bare ws relay and HAProxy, everything on 127.0.0.1, in turn, sev
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      only: { type: 'string' },
+      only: { type: 'string', default: '' },
+      relays: { type: 'string' },
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       profile: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
-  const names = values.only === undefined ? Object.keys(SCENARIOS) : [values.only]
-  if (values.help || names.some((name) => SCENARIOS[name] === undefined)) return void process.stdout.write(HELP)
+  const names = Object.keys(SCENARIOS).filter((name) => name.startsWith(values.only))
+  if (values.help || names.length === 0) return void process.stdout.write(HELP)
   if (process.platform !== 'linux') throw new Error('The bench reads /proc, so it runs on Linux only.')
-  const without = haproxy.missing()
-  if (without !== null) process.stdout.write(`${without}\n`)
+  for (const kind of KINDS) {
+    const why = kind.missing()
+    if (why !== null) process.stdout.write(`${why}\n`)
+  }
   await using stage = await Stage.set({
     isQuick: values.quick,
     rounds: values.rounds === undefined ? null : Number(values.rounds),
+    relays: values.relays?.split(',') ?? null,
     parleyNodeOptions: values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`],
   })
   const bars: Bar[] = []
   for (const name of names) {
-    for await (const report of SCENARIOS[name]?.(stage) ?? []) {
-      process.stdout.write(show(report))
-      bars.push(...report.bars)
-    }
+    const report = await SCENARIOS[name]?.(stage)
+    if (report === undefined) continue
+    process.stdout.write(show(report))
+    bars.push(...report.bars)
   }
   if (names.length > 1) process.stdout.write(`\nAll bars\n${bars.map(showBar).join('\n')}\n`)
 }

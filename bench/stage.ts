@@ -8,8 +8,11 @@ import { haproxy } from './relays/haproxy.ts'
 import { parley, parleyResumable } from './relays/parley.ts'
 import type { Relay, RelayKind } from './relays/relay.ts'
 import { type Calls, Remote } from './remote.ts'
+import type { Report } from './report.ts'
 import type { UpstreamService } from './upstream.ts'
 
+/** The yardstick first. */
+export const KINDS: readonly RelayKind[] = [bare, haproxy, parley, parleyResumable]
 /** Parley waits this long for the usage of a response that its caller has left, ms, and some. */
 const CLEARED_WITHIN_MS = 20_000
 
@@ -19,7 +22,12 @@ export interface Settings {
   /** How often each relay is measured; null for what the scenario thinks right. */
   rounds: number | null
   parleyNodeOptions: readonly string[]
+  /** Relays to measure, by name; null for all. */
+  relays: readonly string[] | null
 }
+
+/** One thing to find out. */
+export type Scenario = (stage: Stage) => Promise<Report>
 
 /** What scenarios play on: callers and a provider, each a process of its own, and relays to put between them. */
 export class Stage implements AsyncDisposable {
@@ -57,9 +65,10 @@ export class Stage implements AsyncDisposable {
     return new Stage(settings, load.calls, upstream.calls, port, folder, stack.move())
   }
 
-  /** Kinds that can run on this machine, the yardstick first. Those that cannot are named once, with what to type. */
-  kinds(wanted: readonly RelayKind[] = [bare, haproxy, parley, parleyResumable]): RelayKind[] {
-    return wanted.filter((kind) => kind.missing() === null)
+  /** Those wanted that can run on this machine, the yardstick first. */
+  get kinds(): RelayKind[] {
+    const { relays } = this.settings
+    return KINDS.filter((kind) => (relays === null || relays.includes(kind.name)) && kind.missing() === null)
   }
 
   async start(kind: RelayKind): Promise<Relay> {
@@ -70,9 +79,9 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Starts one relay of each kind; they are idle until measured. */
-  async startAll(kinds: readonly RelayKind[], stack: AsyncDisposableStack): Promise<Relay[]> {
+  async startAll(stack: AsyncDisposableStack): Promise<Relay[]> {
     const relays: Relay[] = []
-    for (const kind of kinds) relays.push(stack.use(await this.start(kind)))
+    for (const kind of this.kinds) relays.push(stack.use(await this.start(kind)))
     return relays
   }
 

@@ -3,7 +3,7 @@ import type { FrameKind } from '../frames.ts'
 import { cpuMicros } from '../process-usage.ts'
 import type { Relay } from '../relays/relay.ts'
 import { type Bar, fixed, type Report, Rounds } from '../report.ts'
-import type { Stage } from '../stage.ts'
+import type { Scenario, Stage } from '../stage.ts'
 
 interface Case {
   frame: FrameKind
@@ -26,14 +26,17 @@ const CASES: readonly Case[] = [
 /** Of the 2.6 kB frame, with everything on, times a bare relay's. */
 const MOST_RATIO = 1.15
 
-/** What it costs a relay to pass on one frame, both directions at once. */
-export async function* frameCost(stage: Stage): AsyncGenerator<Report> {
-  for (const wanted of CASES) yield await measureCase(stage, wanted)
-}
+/** What it costs a relay to pass on one frame, both directions at once: one scenario for each size and pace. */
+export const frameCosts: Readonly<Record<string, Scenario>> = Object.fromEntries(
+  CASES.map((wanted) => [
+    `frames-${wanted.frame}-${wanted.rate === 'flood' ? 'flooded' : 'paced'}`,
+    (stage) => measureCase(stage, wanted),
+  ]),
+)
 
 async function measureCase(stage: Stage, wanted: Case): Promise<Report> {
   await using stack = new AsyncDisposableStack()
-  const relays = await stage.startAll(stage.kinds(), stack)
+  const relays = await stage.startAll(stack)
   const costs = new Rounds()
   const rates = new Rounds()
   const late = new Rounds()

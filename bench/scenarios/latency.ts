@@ -10,9 +10,9 @@ const ROUNDS = 5
 const MOST_ADDED_MS = 1
 
 /** Round trip of a time stamp through the relay, the echoing provider, and the relay again. */
-export async function* latency(stage: Stage): AsyncGenerator<Report> {
+export async function latency(stage: Stage): Promise<Report> {
   await using stack = new AsyncDisposableStack()
-  const relays = await stage.startAll(stage.kinds(), stack)
+  const relays = await stage.startAll(stack)
   const direct: Place = { port: stage.upstreamPort, path: '/', headers: {} }
   const routes = [{ name: 'no relay', place: direct }, ...relays.map(({ name, place }) => ({ name, place }))]
   const p50 = new Rounds()
@@ -24,7 +24,7 @@ export async function* latency(stage: Stage): AsyncGenerator<Report> {
       p99.add(name, trips.p99 / 1_000)
     }
   }
-  yield {
+  return {
     title: 'Latency: round trip of 2.6 kB frames',
     notes: [`${SESSIONS} sessions, ${RATE} frames/s in each, echoed by the provider; medians of ${ROUNDS} rounds`],
     columns: ['relay', 'p50 ms', 'p99 ms', 'p50 - bare', 'p99 - bare'],

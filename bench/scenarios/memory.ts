@@ -1,8 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { residentBytes } from '../process-usage.ts'
-import { bare } from '../relays/bare.ts'
-import { haproxy } from '../relays/haproxy.ts'
-import { parley, parleyResumable } from '../relays/parley.ts'
 import type { Relay, RelayKind } from '../relays/relay.ts'
 import { fixed, type Report, Rounds } from '../report.ts'
 import type { Stage } from '../stage.ts'
@@ -25,9 +22,9 @@ interface Figures {
 }
 
 /** Resident memory of a relay with thousands of sessions, over what it had without. A fresh process each time. */
-export async function* memory(stage: Stage): AsyncGenerator<Report> {
+export async function memory(stage: Stage): Promise<Report> {
   const sessions = stage.settings.isQuick ? 1_000 : SESSIONS
-  const kinds = stage.kinds([bare, haproxy, parley, parleyResumable])
+  const { kinds } = stage
   const all = { idle: new Rounds(), idleCollected: new Rounds(), active: new Rounds(), activeCollected: new Rounds() }
   for (let round = 0; round < stage.rounds(ROUNDS); round++) {
     for (const kind of kinds) {
@@ -37,7 +34,7 @@ export async function* memory(stage: Stage): AsyncGenerator<Report> {
       }
     }
   }
-  yield {
+  return {
     title: `Memory: resident kB per session at ${sessions} sessions`,
     notes: [
       `idle: opened, one event sent, then nothing; active: 2.6 kB of audio each way ${ACTIVE_RATE}/s for ${ACTIVE_MS / 1_000} s`,

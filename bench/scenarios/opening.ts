@@ -7,9 +7,9 @@ const WARM_UP = 1_000
 const ROUNDS = 5
 
 /** What it costs to open a session, from the dial to `session.created`, and to close it. */
-export async function* opening(stage: Stage): AsyncGenerator<Report> {
+export async function opening(stage: Stage): Promise<Report> {
   await using stack = new AsyncDisposableStack()
-  const relays = await stage.startAll(stage.kinds(), stack)
+  const relays = await stage.startAll(stack)
   const sessions = stage.settings.isQuick ? 500 : SESSIONS
   const costs = new Rounds()
   const rates = new Rounds()
@@ -22,7 +22,7 @@ export async function* opening(stage: Stage): AsyncGenerator<Report> {
       rates.add(relay.name, sessions / (ms / 1_000))
     }
   }
-  yield {
+  return {
     title: 'Opening and closing a session',
     notes: [`${sessions} sessions, 32 at a time`],
     columns: ['relay', 'CPU µs/session', 'x bare', 'sessions/s'],

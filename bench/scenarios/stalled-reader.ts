@@ -12,8 +12,8 @@ const EVERY_MS = 25
 const MOST_MB = 4
 
 /** One caller stops reading while its provider sends 192 MiB: how far the relay's memory grows. */
-export async function* stalledReader(stage: Stage): AsyncGenerator<Report> {
-  const kinds = stage.kinds()
+export async function stalledReader(stage: Stage): Promise<Report> {
+  const { kinds } = stage
   const growth = new Rounds()
   const taken = new Rounds()
   for (let round = 0; round < stage.rounds(ROUNDS); round++) {
@@ -23,7 +23,7 @@ export async function* stalledReader(stage: Stage): AsyncGenerator<Report> {
       taken.add(kind.name, figures.taken / 1_000_000)
     }
   }
-  yield {
+  return {
     title: 'Stalled reader: memory while 192 MiB are sent to a caller that has stopped reading',
     notes: [
       'growth: highest resident memory over that before; taken: what the provider could send before it had to wait',

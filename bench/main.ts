@@ -15,14 +15,14 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   opening,
 }
 
-const HELP = `npm run bench -- [--only <scenario>] [--relays <names>] [--quick] [--rounds <n>] [--profile <folder>]
+const HELP = `npm run bench -- [--only <scenario>] [--relays <names>] [--quick] [--rounds <n>] [--node <options>]
 
 Parley beside a bare ws relay and HAProxy, everything on 127.0.0.1, in turn, several rounds; figures are medians.
   --only      scenarios whose name begins so: ${Object.keys(SCENARIOS).join(', ')}
   --relays    some of: ${KINDS.map((kind) => kind.name).join(',')}
   --quick     one short round of each, for a look
   --rounds    how often each relay is measured
-  --profile   writes a CPU profile of Parley's process there
+  --node      options of Node for Parley alone: --node='--cpu-prof --cpu-prof-dir=/tmp/profile', --node=--trace-gc
 `
 
 /** A measurement, not a verdict: it fails only when a run breaks. */
@@ -33,7 +33,7 @@ async function main(): Promise<void> {
       relays: { type: 'string' },
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
-      profile: { type: 'string' },
+      node: { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     isQuick: values.quick,
     rounds: values.rounds === undefined ? null : Number(values.rounds),
     relays: values.relays?.split(',') ?? null,
-    parleyNodeOptions: values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`],
+    parleyNodeOptions: values.node.split(' ').filter((option) => option !== ''),
   })
   const bars: Bar[] = []
   for (const name of names) {

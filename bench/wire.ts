@@ -9,6 +9,8 @@ const PING = 9
 const PONG = 10
 /** Bytes at the head of a message that a listener is shown. */
 const HEAD_BYTES = 512
+/** A session that has not begun after this time never will, ms. */
+const DIAL_TIMEOUT_MS = 20_000
 /** An unanswered close frame becomes a cut after this time, ms. */
 const CLOSE_TIMEOUT_MS = 5_000
 
@@ -164,11 +166,16 @@ export function dial(place: Place): Promise<Line> {
     `GET ${place.path} HTTP/1.1\r\nHost: 127.0.0.1:${place.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
       `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n${headers.join('')}\r\n`,
   )
+  const timer = setTimeout(() => socket.destroy(), DIAL_TIMEOUT_MS)
   line.onMessage = () => {
+    clearTimeout(timer)
     line.onMessage = null
     resolve(line)
   }
-  void line.closed.then(() => reject(new Error(`${place.path} on port ${place.port}: closed before its first message`)))
+  void line.closed.then(() => {
+    clearTimeout(timer)
+    reject(new Error(`${place.path} on port ${place.port}: closed before its first message`))
+  })
   afterHttp(socket, line, (http) => {
     if (/^HTTP\/1\.1 101 /.test(http)) return
     reject(new Error(`${place.path} on port ${place.port}: ${http.split('\r\n', 1)[0]}`))

@@ -30,7 +30,7 @@ export interface Setting {
   parleyNodeOptions: readonly string[]
 }
 
-/** How long a relay may take to start or to end, ms. */
+/** How long a relay may take to start, to collect or to end, ms. */
 const PATIENCE_MS = 15_000
 
 export class RelayProcess implements Relay {
@@ -52,7 +52,8 @@ export class RelayProcess implements Relay {
 
   async collect(): Promise<void> {
     if (this.#child.channel === null || this.#child.channel === undefined) return
-    const collected = once(this.#child, 'message')
+    const signal = AbortSignal.timeout(PATIENCE_MS)
+    const collected = once(this.#child, 'message', { signal })
     this.#child.send('collect')
     await collected
   }

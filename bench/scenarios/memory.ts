@@ -7,7 +7,7 @@ import type { Stage } from '../stage.ts'
 const SESSIONS = 5_000
 const ROUNDS = 3
 /** Sessions opened and closed before anything is measured, so that code is compiled and pools are filled. */
-const WARM_UP = 300
+const WARM_UP = 50
 /** Frames a second each way in an active session: what two processors can carry for 5,000. */
 const ACTIVE_RATE = 1
 const ACTIVE_MS = 10_000
@@ -64,7 +64,7 @@ async function measure(stage: Stage, kind: RelayKind, sessions: number): Promise
   const { load } = stage
   await using relay = await stage.start(kind)
   await load.open({ place: relay.place, sessions: WARM_UP })
-  await talk(stage, 25, 1_000)
+  await talk(stage, 5, 1_000)
   await stage.clear()
   const base = await collected(relay)
 

@@ -63,6 +63,8 @@ async function measure(stage: Stage, kind: RelayKind): Promise<{ growth: number;
     most = Math.max(most, residentBytes(relay.pid))
     taken = Math.max(taken, (await upstream.count()).bytesWritten - sentBefore)
   }
-  await stage.clear()
+  // The relay goes next, and what it has parked for this caller goes with it.
+  await upstream.fallSilent()
+  await load.close()
   return { growth: most - before, taken }
 }

@@ -156,7 +156,7 @@ export interface Place {
   headers: Readonly<Record<string, string>>
 }
 
-/** Opens a connection; resolves once the first message is there. Rejects when it is refused or closed before. */
+/** Opens a session; resolves once `session.created` is there. Rejects when it is refused or closed before. */
 export function dial(place: Place): Promise<Line> {
   const { promise, resolve, reject } = Promise.withResolvers<Line>()
   const socket = connect({ host: '127.0.0.1', port: place.port })
@@ -167,10 +167,13 @@ export function dial(place: Place): Promise<Line> {
       `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n${headers.join('')}\r\n`,
   )
   const timer = setTimeout(() => socket.destroy(), DIAL_TIMEOUT_MS)
-  line.onMessage = () => {
+  line.onMessage = (head) => {
     clearTimeout(timer)
     line.onMessage = null
-    resolve(line)
+    const first = head.toString('utf8')
+    if (first.includes('"session.created"')) return resolve(line)
+    reject(new Error(`${place.path} on port ${place.port}: ${first}`))
+    socket.destroy()
   }
   void line.closed.then(() => {
     clearTimeout(timer)

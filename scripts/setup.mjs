@@ -2,6 +2,7 @@
 // before anything is installed. Each step looks first and does nothing where its work is done already.
 //   node scripts/setup.mjs          to run Parley
 //   node scripts/setup.mjs --test   to test it: a browser and Postgres as well
+//   node scripts/setup.mjs --bench  to measure it: HAProxy as well, where it can be had
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -25,7 +26,11 @@ const BROUGHT_NODE = '24.21.0'
 const OLDEST_NODE = [22, 18]
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const runtime = join(root, '.runtime')
-const forTests = process.argv.includes('--test')
+const flags = process.argv.slice(2)
+const forTests = flags.includes('--test')
+const forBench = flags.includes('--bench')
+/** Where servers are kept that only root runs, besides PATH. */
+const SERVER_FOLDERS = ['/usr/sbin', '/usr/local/sbin']
 
 /** System packages by the command they bring, and how each package manager calls them. */
 const NEEDS = {
@@ -60,6 +65,10 @@ const NEEDS = {
       brew: ['postgresql@17'],
     },
   },
+  haproxy: {
+    commands: ['haproxy'],
+    names: { 'apt-get': ['haproxy'], dnf: ['haproxy'], apk: ['haproxy'], pacman: ['haproxy'], brew: ['haproxy'] },
+  },
 }
 /** Postgres' programs lie outside the path on most systems. */
 const POSTGRES_PLACES = ['/usr/lib/postgresql', '/usr/libexec', '/opt/homebrew/opt', '/usr/local/opt', '/usr']
@@ -81,7 +90,7 @@ function stopWith(line) {
 }
 
 function onPath(command) {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+  for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...SERVER_FOLDERS]) {
     const file = join(folder, command)
     try {
       accessSync(file, constants.X_OK)
@@ -106,22 +115,22 @@ function isHere({ commands, isElsewhere }) {
   return commands.some((command) => onPath(command) !== null) || isElsewhere?.() === true
 }
 
-/** Installs what is missing of the system's packages, or says what to type. */
-function bringPackages(needs) {
+/** Installs what is missing of the system's packages, or says what to type: `giveUp` decides whether to go on without. */
+function bringPackages(needs, giveUp = stopWith) {
   const missing = needs.filter((need) => !isHere(NEEDS[need]))
   if (missing.length === 0) return
   const manager = Object.keys(MANAGERS).find((name) => onPath(name) !== null)
-  if (manager === undefined) stopWith(`please install: ${missing.join(', ')}`)
+  if (manager === undefined) return giveUp(`please install: ${missing.join(', ')}`)
   const args = [...MANAGERS[manager], ...missing.flatMap((need) => NEEDS[need].names[manager])]
   const mayInstall = manager === 'brew' || process.getuid?.() === 0
   const line = `${manager === 'brew' ? '' : 'sudo '}${manager} ${args.join(' ')}`
-  if (!mayInstall) stopWith(`missing on this machine: ${missing.join(', ')}. Type:\n    ${line}`)
+  if (!mayInstall) return giveUp(`missing on this machine: ${missing.join(', ')}. Type:\n    ${line}`)
   say(`${manager} ${args.join(' ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const isThere = () => run(manager, args, { env })
   if (isThere()) return
   if (manager === 'apt-get' && run('apt-get', ['update'], { env }) && isThere()) return
-  stopWith(`could not install ${missing.join(', ')}. Type:\n    ${line}`)
+  giveUp(`could not install ${missing.join(', ')}. Type:\n    ${line}`)
 }
 
 function npm(node, args, env = {}) {
@@ -207,8 +216,12 @@ function bringDependencies(node) {
   writeFileSync(stamp, done)
 }
 
+const unknown = flags.filter((flag) => flag !== '--test' && flag !== '--bench')
+if (unknown.length > 0) stopWith(`${unknown.join(' ')}: not known; --test and --bench are`)
 const node = bringNode()
 link(node)
 bringDependencies(node)
 const redisIsElsewhere = process.env.REDIS_URL !== undefined || process.env.REDIS_SERVER_BIN !== undefined
 bringPackages([...(redisIsElsewhere && !forTests ? [] : ['redis']), ...(forTests ? ['chromium', 'postgres'] : [])])
+// What is measured beside Parley may be missing: its rows are left out then.
+if (forBench) bringPackages(['haproxy'], say)

@@ -8,6 +8,7 @@ import type { SessionEvent } from '../session/state.ts'
 import { ParleyClientEvent } from '../wire/parley-events.ts'
 import { errorEvent } from './dismissal.ts'
 import { child, type Loose, text } from './provider-events.ts'
+import type { SessionMoney } from './session-money.ts'
 
 /** What the intake asks of the session it belongs to. */
 export interface IntakePort {
@@ -17,12 +18,8 @@ export interface IntakePort {
   toCaller(event: string): void
   /** A caller's `session.update`, within its ceilings: what to send in its place. Throws the fault to refuse it with. */
   sessionUpdate(event: Loose, message: Message): Message
-  /** True when the response will be asked for when there is room for it, and must not be passed on now. */
-  responseAsked(event: Loose, message: Message): boolean
-  responseCancelled(): void
-  itemCreated(event: Loose): void
-  /** Raw bytes of audio on their way to the provider. */
-  audioSent(bytes: number): void
+  /** Null until a provider has been reached, which is before anything can be read. */
+  money(): SessionMoney | null
   dispatch(event: SessionEvent): void
   /** Base64 of audio as it lay in its frame, for the broker's own detector. */
   heard(base64: Buffer): void
@@ -56,7 +53,7 @@ export class CallerIntake {
     const append = appendSpan(text)
     if (append !== null) {
       this.audioBytes += append.audioBytes
-      this.#port.audioSent(append.audioBytes)
+      this.#port.money()?.audioSent(append.audioBytes)
       this.#port.heard(text.subarray(append.start, append.end))
       this.#port.toProvider(message)
       return
@@ -83,16 +80,16 @@ export class CallerIntake {
         if (!verdict.ok) return this.#refuseField(verdict.param, verdict.message, eventId)
         this.#port.dispatch({ type: 'caller_acted' })
         this.#port.dispatch({ type: 'response_requested' })
-        if (this.#port.responseAsked(value, message)) return
+        if (this.#port.money()?.responseAsked(value, message) === true) return
         break
       }
       case 'response.cancel':
-        this.#port.responseCancelled()
+        this.#port.money()?.cancelled()
         break
       case 'conversation.item.create': {
         const item = child(value, 'item')
         const callId = text(item, 'call_id')
-        this.#port.itemCreated(value)
+        this.#port.money()?.itemCreated(value)
         if (text(item, 'type') === 'function_call_output' && callId !== null) {
           this.#port.dispatch({ type: 'tool_answered', callId })
         } else {

@@ -3,17 +3,14 @@ import type { DoorConfig } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
 import type { Message, Peer } from '../frames/peer.ts'
 import type { Log } from '../log.ts'
-import { nextDeadline } from '../session/due.ts'
 import type { EndReason } from '../session/end-reason.ts'
 import type { SessionPolicy } from '../session/policy.ts'
 import { begin, type Effect, type SessionEvent, type SessionState } from '../session/state.ts'
 import { idleDeadline } from '../session/talk.ts'
-import { transition } from '../session/transition.ts'
 import { NO_USAGE, type SessionHead, type SessionTail, type SessionUsage } from '../store/session-records.ts'
 import { between, bytes as byteCount, type Instant, later, seconds, wholeMs } from '../units.ts'
 import type { Reached } from '../upstream/upstreams.ts'
 import type { VoiceDetection } from '../voice/detector.ts'
-import { Alarm } from './alarm.ts'
 import { CallerIntake } from './caller-intake.ts'
 import { CallerLine } from './caller-line.ts'
 import { dismiss, type Leaving } from './dismissal.ts'
@@ -30,8 +27,9 @@ import { ProviderLine } from './provider-line.ts'
 import type { PursePort } from './purse.ts'
 import { pursePort } from './purse-port.ts'
 import { ResumeTicket } from './resume-token.ts'
-import type { AudioRates, SessionMoney } from './session-money.ts'
+import type { SessionMoney } from './session-money.ts'
 import { updateFor } from './session-update.ts'
+import { StateRunner } from './state-runner.ts'
 import type { Bought } from './till.ts'
 
 /** What is kept for a caller that can come back (reference: hardening, a session that survives). */
@@ -66,18 +64,15 @@ export class LiveSession {
   readonly speaksParley: boolean
   readonly startedAt: Instant
   readonly journal: Journal | null
-  readonly usage: SessionUsage
+  readonly #usage: SessionUsage
   readonly intake: CallerIntake
   readonly provider: ProviderIntake
   readonly #deps: LiveSessionDeps
   readonly #caller: CallerLine
   readonly #upstream: ProviderLine
   readonly #outbox: Outbox
-  #state: SessionState
-  readonly #alarm: Alarm
+  readonly #runner: StateRunner
   readonly #ear: Ear
-  readonly #queue: SessionEvent[] = []
-  #isStepping = false
   #rawSession: Loose | null
   readonly #introduction: Introduction
   readonly #carriedOver: LiveSessionOptions['carriedOver']
@@ -87,8 +82,6 @@ export class LiveSession {
   /** Null until a provider has been reached. */
   #money: SessionMoney | null = null
   #bought: Bought | null = null
-  /** Nano-dollars that the session had cost on the node it came from. */
-  readonly #costBefore: number
 
   constructor(options: LiveSessionOptions, deps: LiveSessionDeps) {
     const now = deps.clock.now()
@@ -99,11 +92,8 @@ export class LiveSession {
     this.speaksParley = options.speaksParley
     this.startedAt = now
     this.#carriedOver = options.carriedOver
-    this.usage = { ...(options.carriedOver?.usage ?? NO_USAGE) }
-    this.#costBefore = this.usage.cost_nano_usd
+    this.#usage = { ...(options.carriedOver?.usage ?? NO_USAGE) }
     this.#rawSession = options.carriedOver?.tail.session ?? null
-    this.#state = begin(now, options.head.admitted as Instant)
-    this.#alarm = new Alarm(clock, () => this.dispatch({ type: 'deadline' }))
     this.#ear = new Ear(deps.voices, (event) => this.dispatch(event))
 
     const resumable = options.speaksParley && options.policy.resumeWindow !== null
@@ -115,7 +105,7 @@ export class LiveSession {
 
     this.#caller = new CallerLine(door, clock, {
       message: (message) => {
-        if (this.#state.phase === 'live') this.intake.message(message)
+        if (this.state.phase === 'live') this.intake.message(message)
       },
       binary: () => this.intake.binary(),
       drained: () => this.#outbox.drained(),
@@ -138,10 +128,7 @@ export class LiveSession {
         },
         toCaller: (event) => this.say(Buffer.from(event)),
         sessionUpdate: (event, message) => updateFor(event, message, this.head.model, this.#bought, this.#money),
-        responseAsked: (event, message) => this.#money?.responseAsked(event, message) === true,
-        responseCancelled: () => this.#money?.cancelled(),
-        itemCreated: (event) => this.#money?.itemCreated(event),
-        audioSent: (bytes) => this.#money?.audioSent(bytes),
+        money: () => this.#money,
         dispatch: (event) => this.dispatch(event),
         heard: (base64) => this.#ear.hear(base64),
         acknowledged: (seq) => ring?.acknowledge(seq),
@@ -159,33 +146,33 @@ export class LiveSession {
           this.#rawSession = raw
           this.#ear.listen(session.turnDetection === null ? session.input : null)
         },
-        passage: (type, event) => {
-          const passage = this.#money?.hears(type, event, this.#rates) ?? 'pass'
-          this.usage.cost_nano_usd = this.#costBefore + (this.#money?.books.spent ?? 0)
-          return passage
-        },
-        isKeptBack: (type) => this.#money?.keepsBack(type) === true,
-        written: (audioBytes, textBytes) => this.#money?.written(audioBytes, textBytes),
+        money: () => this.#money,
         dress: (event) => dressSession(event, this.head.model, this.endsAt),
         used: (usage) => {
-          this.usage.input_tokens += count(usage, 'input_tokens')
-          this.usage.output_tokens += count(usage, 'output_tokens')
-          this.usage.responses++
+          this.#usage.input_tokens += count(usage, 'input_tokens')
+          this.#usage.output_tokens += count(usage, 'output_tokens')
+          this.#usage.responses++
         },
       },
       this.journal,
     )
     this.#caller.valve.hold('opening')
-    this.#alarm.aim(nextDeadline(this.#state, this.policy))
+    this.#runner = new StateRunner(begin(now, options.head.admitted as Instant), this.policy, clock, {
+      // Deltas are only counted as they pass; the state learns of them before anything is decided.
+      before: () => this.provider.takeAudio(),
+      phaseChanged: (from, to) => deps.phaseChanged(this, from, to),
+      perform: (effect, at) => this.#perform(effect, at),
+    })
   }
 
-  get #rates(): AudioRates {
-    const { inputBytesPerSecond: input, outputBytesPerSecond: output } = this.provider.session
-    return { input, output }
+  /** Summed over the session, on whatever nodes it has been. */
+  get usage(): SessionUsage {
+    const spent = this.#money?.books.spent ?? 0
+    return { ...this.#usage, cost_nano_usd: this.#usage.cost_nano_usd + spent }
   }
 
   get state(): SessionState {
-    return this.#state
+    return this.#runner.state
   }
 
   /** Does the caller hold a token it can come back with? */
@@ -205,7 +192,7 @@ export class LiveSession {
 
   /** When the idle cutoff comes if nothing happens; null while the clock is held. */
   get idleEndsAt(): Instant | null {
-    return this.#state.phase === 'live' ? idleDeadline(this.#state.talk, this.policy) : null
+    return this.state.phase === 'live' ? idleDeadline(this.state.talk, this.policy) : null
   }
 
   /** What a successor needs to go on. */
@@ -217,32 +204,7 @@ export class LiveSession {
   // ---- events in ----
 
   dispatch(event: SessionEvent): void {
-    this.#queue.push(event)
-    if (this.#isStepping) return
-    this.#isStepping = true
-    try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next)
-    } finally {
-      this.#isStepping = false
-    }
-  }
-
-  #step(event: SessionEvent): void {
-    if (this.#state.phase === 'ended') return
-    const now = this.#deps.clock.now()
-    // Deltas are only counted as they pass; the state learns of them before anything is decided.
-    const audio = this.provider.takeAudio()
-    if (audio !== null) this.#apply(audio, now)
-    this.#apply(event, now)
-    this.#alarm.aim(nextDeadline(this.#state, this.policy))
-  }
-
-  #apply(event: SessionEvent, now: Instant): void {
-    const from = this.#state.phase
-    const { state, effects } = transition(this.#state, event, this.policy, now)
-    this.#state = state
-    if (state.phase !== from) this.#deps.phaseChanged(this, from, state.phase)
-    for (const effect of effects) this.#perform(effect, now)
+    this.#runner.dispatch(event)
   }
 
   // ---- effects out ----
@@ -277,7 +239,6 @@ export class LiveSession {
         this.#ear.listen(null)
         return this.#upstream.close()
       case 'ended':
-        this.#queue.length = 0
         this.#money?.close(now, effect.reason === 'idle_timeout' ? this.endsAt : null)
         void this.#deps.ended(this, effect.reason).then(() => this.#farewell())
     }
@@ -286,7 +247,7 @@ export class LiveSession {
   #dismiss(reason: EndReason, now: Instant): void {
     if (!this.#caller.isThere) return
     const duration_ms = wholeMs(between(this.head.admitted as Instant, now))
-    this.#outbox.tell({ type: 'parley.session_ended', reason, duration_ms, usage: { ...this.usage } })
+    this.#outbox.tell({ type: 'parley.session_ended', reason, duration_ms, usage: this.usage })
     this.#outbox.attach(null)
     const peer = this.#caller.release()
     if (peer === null) return
@@ -304,7 +265,7 @@ export class LiveSession {
 
   /** The provider has been reached. */
   opened({ peer, first, provider, model }: Reached): void {
-    if (this.#state.phase !== 'opening') return peer.terminate()
+    if (this.state.phase !== 'opening') return peer.terminate()
     this.#bought = { provider, model }
     try {
       this.#money = this.#deps.money(this.#bought, pursePort(this, this.#upstream, this.#outbox, this.#caller))
@@ -324,7 +285,7 @@ export class LiveSession {
 
   #ready(created: Loose): void {
     this.provider.learn(created)
-    const opening = this.#money?.open(child(created, 'session') ?? {}, this.#rates) ?? null
+    const opening = this.#money?.open(child(created, 'session') ?? {}, this.provider.rates) ?? null
     if (opening === null) return this.#letIn(created)
     // Who starts responses is settled before anybody speaks.
     this.#upstream.valve.hold('opening')
@@ -336,7 +297,7 @@ export class LiveSession {
 
   #letIn(created: Loose): void {
     this.dispatch({ type: 'upstream_opened' })
-    if (this.#state.phase !== 'live') return
+    if (this.state.phase !== 'live') return
     this.#caller.valve.release('opening')
     const carriedOver = this.#carriedOver
     if (carriedOver === null) {
@@ -360,7 +321,7 @@ export class LiveSession {
   }
 
   #forward(message: Message): void {
-    const { phase } = this.#state
+    const { phase } = this.state
     if (phase !== 'live' && phase !== 'parked') return
     if (phase === 'parked' && this.#outbox.ring?.isFullFor(message.text.length) === true) {
       // Nothing may be lost to a caller who comes back: the rest waits where it is.
@@ -389,13 +350,13 @@ export class LiveSession {
    */
   async resume(peer: Peer, seen: number): Promise<boolean> {
     const token = await this.#introduction.issue()
-    if (this.#state.phase === 'live') {
+    if (this.state.phase === 'live') {
       this.#outbox.attach(null)
       this.#caller.giveWay()
       this.dispatch({ type: 'caller_dropped', resumable: true })
     }
     const replay = this.#outbox.ring?.since(seen) ?? null
-    if (this.#state.phase !== 'parked' || replay === null) return false
+    if (this.state.phase !== 'parked' || replay === null) return false
     this.#caller.attach(peer)
     this.#outbox.attach(peer)
     this.#introduction.tell(token, true, replay.gap === null ? seen : replay.gap.to)

@@ -6,7 +6,7 @@ import { type Instant, ms } from '../units.ts'
 import { DEFAULT_SESSION, type EffectiveSession, readSession } from './effective-session.ts'
 import type { Journal } from './journal.ts'
 import { child, count, type Loose, PARSED_FROM_PROVIDER, parseProviderEvent, text } from './provider-events.ts'
-import type { Passage } from './session-money.ts'
+import type { AudioRates, SessionMoney } from './session-money.ts'
 
 /** What the intake asks of the session it belongs to. */
 export interface ProviderPort {
@@ -19,12 +19,8 @@ export interface ProviderPort {
   sessionChanged(session: EffectiveSession, raw: Loose): void
   /** A form of a session event with the broker's own cap in it; null where nothing differs. */
   dress(event: Loose): Buffer | null
-  /** What becomes of an event on its way to the caller, once money has seen it. */
-  passage(type: string, event: Loose): Passage
-  /** Is the event kept from the caller unread? */
-  isKeptBack(type: string): boolean
-  /** Raw audio and bytes of text of an answer have come. */
-  written(audioBytes: number, textBytes: number): void
+  /** Null until the session's books are open. */
+  money(): SessionMoney | null
   /** Usage of one response, as the provider counted it. */
   used(usage: Loose): void
 }
@@ -62,6 +58,10 @@ export class ProviderIntake {
     this.#journal = journal
   }
 
+  get rates(): AudioRates {
+    return { input: this.session.inputBytesPerSecond, output: this.session.outputBytesPerSecond }
+  }
+
   /** Audio that has been passed on since the last call, as the event the session learns of it by; null for none. */
   takeAudio(): SessionEvent | null {
     const since = this.#audioSince
@@ -80,12 +80,12 @@ export class ProviderIntake {
       this.#audioSince ??= this.#port.heardAt()
       this.#audioBytes += length
       this.audioBytes += length
-      this.#port.written(length, 0)
+      this.#port.money()?.written(length, 0)
       if (this.#journal !== null) this.#countItem(itemIdOf(bytes), length)
       return this.#port.forward(message)
     }
     if (type !== null && TEXT_DELTAS.has(type)) {
-      this.#port.written(0, Math.max(0, bytes.length - DELTA_OVERHEAD))
+      this.#port.money()?.written(0, Math.max(0, bytes.length - DELTA_OVERHEAD))
       return this.#port.forward(message)
     }
     if (type === 'input_audio_buffer.speech_started') {
@@ -98,7 +98,8 @@ export class ProviderIntake {
     }
     const event = type !== null && PARSED_FROM_PROVIDER.has(type) ? parseProviderEvent(bytes) : null
     if (type === null || event === null) {
-      if (type === null || !this.#port.isKeptBack(type)) this.#port.forward(message)
+      const isKept = type !== null && this.#port.money()?.keepsBack(type) === true
+      if (!isKept) this.#port.forward(message)
       return
     }
     this.#read(type, event)
@@ -107,7 +108,7 @@ export class ProviderIntake {
   }
 
   #pass(type: string, event: Loose, message: Message): void {
-    const passage = this.#port.passage(type, event)
+    const passage = this.#port.money()?.hears(type, event, this.rates) ?? 'pass'
     if (passage === 'keep') return
     const shown = passage === 'pass' ? event : passage
     const isSession = type === 'session.created' || type === 'session.updated'

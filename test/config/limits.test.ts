@@ -124,10 +124,10 @@ webhooks: [{ url: "https://x.example/hook", secret: whsec_bm90LWEtcmVhbC1zZWNyZX
     )
     expect(objective).toEqual({
       perDay: 200_000_000_000,
-      share: 90,
+      sharePercent: 90,
       by: 930,
       timeZone: 'Europe/Berlin',
-      steps: [{ at: 100, models: new Map([['a', 'b']]), maxOutputTokens: null }],
+      steps: [{ at: 100, siblings: new Map([['a', 'b']]), maxOutputTokens: null }],
     })
     expect(ledger).toEqual({ type: 'sqlite', file: '/data/ledger.db' })
     expect(webhooks[0]?.events).toContain('objective.stepped')

@@ -1,0 +1,68 @@
+import { fork } from 'node:child_process'
+import { openSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { stringify } from 'yaml'
+import { keyId, makeKey, type NewKey } from '../../src/auth/keys.ts'
+import type { PolicyInput } from '../../src/config/schema.ts'
+import { freePort, nodeOptions, type RelayKind, RelayProcess } from './relay.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+/** More of anything than a bench ever sends. */
+const PLENTY = 1_000_000_000
+
+/**
+ * Everything is on: keys, limits, metering, session clocks, records in Redis, logs. Bounds on one caller's rate are there
+ * but wide, since a flood is what is measured; clocks are long enough not to end a run.
+ */
+function policy(port: number, upstreamPort: number, folder: string, key: NewKey): PolicyInput {
+  return {
+    listeners: [{ port }],
+    dataDir: join(folder, 'data'),
+    door: {
+      messagesPerSecond: PLENTY,
+      messageBurst: PLENTY,
+      bytesPerSecond: PLENTY,
+      byteBurst: PLENTY,
+      socketsPerAddress: PLENTY,
+      upgradesPerAddressPerSecond: PLENTY,
+      maxSessions: 6_000,
+    },
+    drain: { deadline: '1s' },
+    providers: {
+      bench: { type: 'openai-compatible', baseUrl: `http://127.0.0.1:${upstreamPort}/v1`, apiKey: 'bench' },
+    },
+    models: { 'gpt-realtime': { provider: 'bench' } },
+    plans: { default: { session: { maxDuration: '1h', idle: { limit: '30m' } } } },
+    tenants: { bench: { keys: [{ id: keyId(key.key) ?? '', hash: key.hash }] } },
+  }
+}
+
+function kind(name: string, query: string): RelayKind {
+  return {
+    name,
+    missing: () => null,
+    async start({ upstreamPort, folder, parleyNodeOptions }) {
+      const port = await freePort()
+      const key = makeKey('bench', '')
+      const file = join(folder, 'parley.yaml')
+      writeFileSync(file, stringify(policy(port, upstreamPort, folder, key)))
+      const log = openSync(join(folder, 'parley.log'), 'a')
+      const child = fork(MAIN, ['--only', 'broker'], {
+        execArgv: [...nodeOptions(), ...parleyNodeOptions],
+        env: { PATH: process.env.PATH, PARLEY_CONFIG: file },
+        stdio: ['ignore', log, log, 'ipc'],
+      })
+      const headers = { Authorization: `Bearer ${key.key}` }
+      return new RelayProcess(
+        name,
+        { port, path: `/v1/realtime?model=gpt-realtime${query}`, headers },
+        child,
+      ).listening()
+    },
+  }
+}
+
+export const parley = kind('parley', '')
+/** Callers that can come back: every event is counted and kept for replay. */
+export const parleyResumable = kind('parley +resume', '&parley=1')

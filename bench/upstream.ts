@@ -1,0 +1,69 @@
+import { type AddressInfo, createServer } from 'node:net'
+import { carriesAudio, stamped, stampIn } from './frames.ts'
+import { answerCalls } from './remote.ts'
+import { RESPONSE_CREATED, RESPONSE_DONE, SESSION_CREATED } from './session-events.ts'
+import { Traffic, type TrafficOrder } from './traffic.ts'
+import { accept, type Line } from './wire.ts'
+
+/** The provider's side, in a process of its own: greets, swallows what it is sent, says what it is told to. */
+export class UpstreamService {
+  readonly #lines = new Set<Line>()
+  readonly #traffic = new Traffic('down')
+  #gone = 0
+  #isSpeaking = false
+
+  /** Opens the door; answers with its port on 127.0.0.1. */
+  async listen(): Promise<number> {
+    const server = createServer((socket) => accept(socket, (line) => this.#greet(line)))
+    const { promise, resolve } = Promise.withResolvers<void>()
+    server.listen({ host: '127.0.0.1', port: 0, backlog: 4_096 }, resolve)
+    await promise
+    return (server.address() as AddressInfo).port
+  }
+
+  /** Begins a response on every connection and sends its frames. */
+  speak(order: TrafficOrder): void {
+    const lines = [...this.#lines]
+    if (!this.#isSpeaking) for (const line of lines) line.sendText(RESPONSE_CREATED)
+    this.#isSpeaking = true
+    this.#traffic.start(lines, order)
+  }
+
+  /** Ends what `speak` began. */
+  fallSilent(): void {
+    this.#traffic.stop()
+    if (this.#isSpeaking) for (const line of this.#lines) line.sendText(RESPONSE_DONE)
+    this.#isSpeaking = false
+  }
+
+  /** From now on every audio frame is answered at once with one that carries its stamp back. */
+  echo(): void {
+    for (const line of this.#lines) {
+      line.onMessage = (head) => {
+        if (carriesAudio(head, 'up')) line.socket.write(stamped(stampIn(head, 'up'), 'down'))
+      }
+    }
+  }
+
+  /** Messages received since the start, connections open, and bytes handed to the network on those. */
+  count(): { messages: number; lines: number; bytesWritten: number; skipped: number } {
+    let messages = this.#gone
+    let bytesWritten = 0
+    for (const line of this.#lines) {
+      messages += line.messages
+      bytesWritten += line.socket.bytesWritten - line.socket.writableLength
+    }
+    return { messages, lines: this.#lines.size, bytesWritten, skipped: this.#traffic.skipped }
+  }
+
+  #greet(line: Line): void {
+    this.#lines.add(line)
+    void line.closed.then(() => {
+      this.#lines.delete(line)
+      this.#gone += line.messages
+    })
+    line.sendText(SESSION_CREATED)
+  }
+}
+
+answerCalls(new UpstreamService())

@@ -1,8 +1,5 @@
-import type { Clock } from '../clock.ts'
-import type { DoorConfig } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
 import type { Message, Peer } from '../frames/peer.ts'
-import type { Log } from '../log.ts'
 import type { EndReason } from '../session/end-reason.ts'
 import type { SessionPolicy } from '../session/policy.ts'
 import { begin, type Effect, type SessionEvent, type SessionState } from '../session/state.ts'
@@ -10,21 +7,19 @@ import { idleDeadline } from '../session/talk.ts'
 import { NO_USAGE, type SessionHead, type SessionTail, type SessionUsage } from '../store/session-records.ts'
 import { between, bytes as byteCount, type Instant, later, seconds, wholeMs } from '../units.ts'
 import type { Reached } from '../upstream/upstreams.ts'
-import type { VoiceDetection } from '../voice/detector.ts'
 import { CallerIntake } from './caller-intake.ts'
 import { CallerLine } from './caller-line.ts'
-import { dismiss, type Leaving } from './dismissal.ts'
+import { dismiss } from './dismissal.ts'
 import { Ear } from './ear.ts'
 import { dressSession } from './effective-session.ts'
 import { EventRing } from './event-ring.ts'
 import { Introduction } from './introduction.ts'
 import { Journal, type JournalItem } from './journal.ts'
-import type { LiveSessionOptions } from './live-session-options.ts'
+import type { LiveSessionDeps, LiveSessionOptions } from './live-session-options.ts'
 import { Outbox } from './outbox.ts'
 import { child, count, type Loose } from './provider-events.ts'
 import { ProviderIntake } from './provider-intake.ts'
 import { ProviderLine } from './provider-line.ts'
-import type { PursePort } from './purse.ts'
 import { pursePort } from './purse-port.ts'
 import { ResumeTicket } from './resume-token.ts'
 import type { SessionMoney } from './session-money.ts'
@@ -35,24 +30,6 @@ import type { Bought } from './till.ts'
 /** What is kept for a caller that can come back (reference: hardening, a session that survives). */
 const RING_BYTES = byteCount(2 * 1024 * 1024)
 const RING_AGE = seconds(30)
-
-export interface LiveSessionDeps {
-  clock: Clock
-  log: Log
-  door: DoorConfig
-  voices: VoiceDetection
-  /** May one more caller be parked on this node? */
-  mayPark(): boolean
-  phaseChanged(session: LiveSession, from: SessionState['phase'], to: SessionState['phase']): void
-  /** Opens the session's books at the provider that was reached. Throws `model_not_priced`. */
-  money(bought: Bought, port: Omit<PursePort, 'budgetPassed'>): SessionMoney
-  /** How this caller is let go. */
-  parting(session: LiveSession, peer: Peer, reason: EndReason): Leaving
-  /** Told once, last. Resolves once another node can take the session over; never rejects. */
-  ended(session: LiveSession, reason: EndReason): Promise<void>
-  /** Makes a fresh resume token good everywhere before it is handed out. Never rejects. */
-  rotated(session: LiveSession, tokenHash: string): Promise<void>
-}
 
 /**
  * One session at work: the impure half. It turns frames into events, stores what `transition` decides, keeps one timer

@@ -74,7 +74,13 @@ export const ParleySessionEnded = z.object({
   reason: z.enum(endReasons),
   duration_ms: wholeMs,
   /** Tokens as the provider counted them, summed over the session's responses. */
-  usage: z.object({ input_tokens: z.int().min(0), output_tokens: z.int().min(0), responses: z.int().min(0) }),
+  usage: z.object({
+    input_tokens: z.int().min(0),
+    output_tokens: z.int().min(0),
+    responses: z.int().min(0),
+    /** Nano-dollars: what has been booked by now. */
+    cost_nano_usd: z.int().min(0),
+  }),
 })
 
 /** Money in nano-dollars: billionths of a US dollar, whole. */

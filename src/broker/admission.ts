@@ -146,8 +146,11 @@ export class Admission {
     return tail !== null && this.#deps.config().plans.has(head.plan)
   }
 
-  /** Goes on with a session whose node is gone and that this node has just claimed, at a new provider connection. */
-  carryOn(peer: Peer, record: SessionRecord, seen: number, turnedAway: TurnedAway): void {
+  /**
+   * Goes on with a session whose node is gone and that this node has just claimed, at a new provider connection.
+   * `tokenHash`: of the token its caller came with, good again if nothing comes of it.
+   */
+  carryOn(peer: Peer, record: SessionRecord, seen: number, tokenHash: string, turnedAway: TurnedAway): void {
     const { head, tail, usage } = record
     const plan = this.#deps.config().plans.get(head.plan)
     if (plan === undefined || tail === null)
@@ -167,7 +170,7 @@ export class Admission {
         ceilings,
         grant,
         speaksParley: true,
-        carriedOver: { tail, usage, seen },
+        carriedOver: { tail, usage, seen, tokenHash },
         greeting: new Greeting(withoutNulls(session), items),
       },
       turnedAway,

@@ -96,6 +96,10 @@ export class Purse implements Disposable {
     this.#gate[Symbol.dispose]()
   }
 
+  get isHolding(): boolean {
+    return this.#held.size > 0
+  }
+
   // ---- what the caller does ----
 
   /** A caller's `response.create`: passes it on now, later, smaller, or not at all. */

@@ -148,6 +148,11 @@ export class SessionMoney {
     return this.#purse !== null
   }
 
+  /** A response waits here for room; the provider has not been asked for it yet. */
+  get isHolding(): boolean {
+    return this.#purse?.isHolding === true
+  }
+
   cancelled(): void {
     this.#purse?.withdraw('all')
   }

@@ -123,7 +123,9 @@ export class Admission {
         grant: principal.secret === null ? null : { ...principal.secret, ...head.grant },
         speaksParley: wish.speaksParley,
         carriedOver: null,
-        greeting: new Greeting(openingUpdate(head.kind, ceilingsOf(plan, head), principal.secret)),
+        greeting: new Greeting(
+          openingUpdate(head.kind, ceilingsOf(plan, head), principal.secret, this.#transcriber(head, wish)),
+        ),
       },
       turnedAway,
     )
@@ -139,6 +141,13 @@ export class Admission {
       void keeper.owe(head.id, () => records.discard(head.id))
       throw new FaultError('store_unavailable', 'Sessions cannot be started right now.', { cause, retryAfterMs: 2_000 })
     })
+  }
+
+  /** What the provider calls the transcription model that was asked for; null where none was, or it is no such session. */
+  #transcriber(head: SessionHead, wish: Wish): string | null {
+    const isNamed = wish.model !== null || (head.grant !== null && grantedModel(head.grant.session) !== null)
+    if (head.kind !== 'transcription' || !isNamed) return null
+    return this.#deps.config().models.get(head.served)?.targets[0]?.model ?? null
   }
 
   /** Is enough known of a session, and its plan still there, to go on with it? */

@@ -146,3 +146,4 @@ export const ParleyPing = z.object({ type: z.literal('parley.ping') })
 
 export const ParleyClientEvent = z.discriminatedUnion('type', [ParleyAck, ParleyPing])
 export type ParleyClientEvent = z.infer<typeof ParleyClientEvent>
+export type ParleyThrottled = z.infer<typeof ParleyThrottled>

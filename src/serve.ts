@@ -240,7 +240,11 @@ function loopbackPath(config: Config, nodeId: string): string {
 async function listen(server: Server, host: string, port: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', (error: NodeJS.ErrnoException) => {
-    reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} is in use: set PORT to another`) : error)
+    reject(
+      error.code === 'EADDRINUSE'
+        ? new Error(`port ${port} is in use: choose another (PORT and TLS_PORT, or listeners in the policy file)`)
+        : error,
+    )
   })
   server.listen(port, host, () => resolve())
   await promise

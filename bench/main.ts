@@ -60,6 +60,9 @@ async function main(): Promise<void> {
   if (names.length > 1) process.stdout.write(`\nAll bars\n${bars.map(showBar).join('\n')}\n`)
 }
 
+// A run that is broken off takes its relays with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 main().then(
   () => process.exit(0),
   (error: unknown) => {

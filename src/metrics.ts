@@ -37,4 +37,32 @@ export class Metrics {
     help: 'Steps taken to keep to the spend objective; 0 is as configured',
     registers: [this.registry],
   })
+  readonly bought = new Counter({
+    name: 'parley_bought_nano_usd_total',
+    help: 'Cost of what was booked, in nano-dollars, by what it was and on what it rests',
+    labelNames: ['kind', 'basis'],
+    registers: [this.registry],
+  })
+  readonly estimateError = new Counter({
+    name: 'parley_estimate_error_nano_usd_total',
+    help: 'How far the live estimate of a response was from its usage event, in nano-dollars: too high or too low',
+    labelNames: ['direction'],
+    registers: [this.registry],
+  })
+  readonly overdraft = new Counter({
+    name: 'parley_overdraft_nano_usd_total',
+    help: 'Booked beyond what had been reserved for it, in nano-dollars: a reservation was too low',
+    registers: [this.registry],
+  })
+  readonly throttled = new Counter({
+    name: 'parley_throttled_total',
+    help: 'Responses delayed or refused, by the limit in the way',
+    labelNames: ['action', 'account', 'limit'],
+    registers: [this.registry],
+  })
+  readonly unsettled = new Gauge({
+    name: 'parley_unsettled_records',
+    help: 'Records that wait for the store',
+    registers: [this.registry],
+  })
 }

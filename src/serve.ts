@@ -110,7 +110,7 @@ export async function serve(
   const upstreams = new Upstreams(clock, log, loopbackSocket)
   const current = () => policy.config
   const limits = new RedisLimitStore(redis)
-  const books = stack.use(new Bookkeeper(nodeId, config.dataDir, limits, clock, log))
+  const books = stack.use(new Bookkeeper(nodeId, config.dataDir, limits, clock, log, metrics))
   stack.use(new LeaseBeat(clock, log, limits, () => directory.all().map((session) => session.head.id)))
   const hooks = stack.use(new WebhookQueue(redis, () => current().webhooks))
   const announcer = new Announcer(redis, (event) => hooks.publish(event), clock, log)
@@ -119,6 +119,7 @@ export async function serve(
     clock,
     store: limits,
     keeper: books,
+    metrics,
     budgetPassed: (level, head) => void announcer.budgetLevel(level, head),
   })
   const counters = new LedgerCounters(new Counters(redis))

@@ -9,6 +9,7 @@ import { SessionRecords } from '../src/store/session-records.ts'
 import type { Store } from '../src/store/store.ts'
 import { WebhookEndpoints } from '../src/store/webhook-endpoints.ts'
 import { WebhookQueue } from '../src/webhooks/webhook-queue.ts'
+import { closeWorker } from './close-worker.ts'
 import { sweepSessions } from './sweep-sessions.ts'
 import { startWebhookWorker } from './webhook-worker.ts'
 
@@ -17,10 +18,6 @@ const CHORES = 'parley-chores'
 const SWEEP_EVERY_MS = 10_000
 /** A job whose worker died is given to another after this, ms. */
 const STALLED_AFTER_MS = 10_000
-/** How long a worker may take to finish what it has in hand when it is told to stop, ms. */
-const CLOSE_WITHIN_MS = 10_000
-/** The same while Redis is away: nothing in hand can be finished, and a farewell to it would wait for its return. */
-const CLOSE_WITHIN_AWAY_MS = 500
 
 export interface WorkerDeps {
   clock: Clock
@@ -50,14 +47,7 @@ export async function startWorkers({ clock, log, store, config }: WorkerDeps): P
   })
   worker.on('failed', (job, error) => log.warn({ job: job?.name, why: error.message }, 'job failed'))
   worker.on('error', (error) => log.debug({ why: error.message }, 'worker waits'))
-  stack.defer(async () => {
-    const closed = worker.close()
-    const isThere = store.redis.status === 'ready'
-    const patience = AbortSignal.timeout(isThere ? CLOSE_WITHIN_MS : CLOSE_WITHIN_AWAY_MS)
-    const { promise: gaveUp, resolve } = Promise.withResolvers<void>()
-    patience.addEventListener('abort', () => resolve(), { once: true })
-    await Promise.race([closed, gaveUp])
-  })
+  stack.defer(() => closeWorker(worker, store.redis))
   const hooks = stack.use(new WebhookQueue(store.redis, () => config().webhooks))
   stack.use(
     startWebhookWorker(connection, {

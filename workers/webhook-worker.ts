@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { ms } from '../src/units.ts'
 import { retryGap } from '../src/webhooks/schedule.ts'
 import { Delivery, WEBHOOK_PREFIX, WEBHOOK_QUEUE } from '../src/webhooks/webhook-queue.ts'
+import { closeWorker } from './close-worker.ts'
 import { type DeliveryTools, deliverWebhook } from './deliver-webhooks.ts'
 
 const AT_ONCE = 32
@@ -10,7 +11,6 @@ const AT_ONCE = 32
 const AT_ONE_ENDPOINT = 4
 const BUSY_WAIT_MS = 500
 const STALLED_AFTER_MS = 30_000
-const CLOSE_WITHIN_MS = 5_000
 
 /** A delivery that failed, on its way to the backoff that reads it. */
 class DeliveryFailed extends Error {
@@ -80,16 +80,8 @@ export function startWebhookWorker(connection: Redis, tools: DeliveryTools): Asy
   worker.on('error', (error) => tools.log.debug({ why: error.message }, 'webhook worker waits'))
 
   return {
-    async [Symbol.asyncDispose]() {
-      const closed = worker.close()
-      const { promise: gaveUp, resolve } = Promise.withResolvers<void>()
-      const alarm = setTimeout(() => {
-        // What is in hand is cut off; another worker finds it stalled, or tries it again by the schedule.
-        stop.abort(new Error('the worker is stopping'))
-        resolve()
-      }, CLOSE_WITHIN_MS)
-      await Promise.race([closed, gaveUp])
-      clearTimeout(alarm)
-    },
+    // What is in hand is cut off in the end; another worker finds it stalled, or tries it again by the schedule.
+    [Symbol.asyncDispose]: () =>
+      closeWorker(worker, tools.redis, () => stop.abort(new Error('the worker is stopping'))),
   }
 }

@@ -37,7 +37,7 @@ export class RelayProcess implements Relay {
   readonly name: string
   readonly place: Place
   readonly #child: ChildProcess
-  readonly #atExit = () => this.#child.kill('SIGKILL')
+  readonly #atExit = () => this.#child.kill('SIGTERM')
 
   constructor(name: string, place: Place, child: ChildProcess) {
     this.name = name

@@ -26,7 +26,9 @@ export async function latency(stage: Stage): Promise<Report> {
   }
   return {
     title: 'Latency: round trip of 2.6 kB frames',
-    notes: [`${SESSIONS} sessions, ${RATE} frames/s in each, echoed by the provider; medians of ${ROUNDS} rounds`],
+    notes: [
+      `${SESSIONS} sessions, ${RATE} frames/s in each, echoed by the provider; medians of ${stage.rounds(ROUNDS)} rounds`,
+    ],
     columns: ['relay', 'p50 ms', 'p99 ms', 'p50 - bare', 'p99 - bare'],
     rows: routes.map(({ name }) => [
       name,

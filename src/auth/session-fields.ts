@@ -62,22 +62,32 @@ export function checkResponseCreate(response: unknown, ceilings: Ceilings, grant
 
 /**
  * The fields to send to the provider before the caller is let in: what the secret fixed, under the plan's ceilings. Null
- * when the provider's own defaults are allowed.
+ * when the provider's own defaults are allowed. `transcriber`: the provider's name for the transcription model asked for,
+ * which a transcription session names in its session object and nowhere else.
  */
 export function openingUpdate(
   kind: 'conversation' | 'transcription',
   ceilings: Ceilings,
   grant: SecretGrant | null,
+  transcriber: string | null = null,
 ): Loose | null {
   const { model: _model, id: _id, object: _object, expires_at: _expires, ...granted } = grant?.session ?? {}
   const type = kind === 'transcription' ? 'transcription' : 'realtime'
   const update: Loose = { ...granted, type }
+  if (transcriber !== null) update.audio = withTranscriber(granted.audio, transcriber)
   const most = ceilings.maxOutputTokens
   if (most !== null && kind === 'conversation') {
     const asked = granted.max_output_tokens
     update.max_output_tokens = typeof asked === 'number' && asked < most ? asked : most
   }
   return Object.keys(update).length > 1 ? update : null
+}
+
+function withTranscriber(audio: unknown, model: string): Loose {
+  const given = isObject(audio) ? audio : {}
+  const input = isObject(given.input) ? given.input : {}
+  const transcription = isObject(input.transcription) ? input.transcription : {}
+  return { ...given, input: { ...input, transcription: { ...transcription, model } } }
 }
 
 /** The model that a session object asks for; null when it leaves that open. */

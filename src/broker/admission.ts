@@ -123,7 +123,9 @@ export class Admission {
         grant: principal.secret === null ? null : { ...principal.secret, ...head.grant },
         speaksParley: wish.speaksParley,
         carriedOver: null,
-        greeting: new Greeting(openingUpdate(head.kind, ceilingsOf(plan, head), principal.secret)),
+        greeting: new Greeting(
+          openingUpdate(head.kind, ceilingsOf(plan, head), principal.secret, this.#transcriber(head, wish)),
+        ),
       },
       turnedAway,
     )
@@ -141,13 +143,23 @@ export class Admission {
     })
   }
 
+  /** What the provider calls the transcription model that was asked for; null where none was, or it is no such session. */
+  #transcriber(head: SessionHead, wish: Wish): string | null {
+    const isNamed = wish.model !== null || (head.grant !== null && grantedModel(head.grant.session) !== null)
+    if (head.kind !== 'transcription' || !isNamed) return null
+    return this.#deps.config().models.get(head.served)?.targets[0]?.model ?? null
+  }
+
   /** Is enough known of a session, and its plan still there, to go on with it? */
   canCarryOn({ head, tail }: SessionRecord): boolean {
     return tail !== null && this.#deps.config().plans.has(head.plan)
   }
 
-  /** Goes on with a session whose node is gone and that this node has just claimed, at a new provider connection. */
-  carryOn(peer: Peer, record: SessionRecord, seen: number, turnedAway: TurnedAway): void {
+  /**
+   * Goes on with a session whose node is gone and that this node has just claimed, at a new provider connection.
+   * `tokenHash`: of the token its caller came with, good again if nothing comes of it.
+   */
+  carryOn(peer: Peer, record: SessionRecord, seen: number, tokenHash: string, turnedAway: TurnedAway): void {
     const { head, tail, usage } = record
     const plan = this.#deps.config().plans.get(head.plan)
     if (plan === undefined || tail === null)
@@ -167,7 +179,7 @@ export class Admission {
         ceilings,
         grant,
         speaksParley: true,
-        carriedOver: { tail, usage, seen },
+        carriedOver: { tail, usage, seen, tokenHash },
         greeting: new Greeting(withoutNulls(session), items),
       },
       turnedAway,

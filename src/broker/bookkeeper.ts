@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import type { LimitStore, Running, Settled, Settlement } from '../limits/limit-store.ts'
 import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
 import { later, ms } from '../units.ts'
 
 /** How long to wait before what could not be settled is tried again: first, and at most. */
@@ -21,6 +22,7 @@ export class Bookkeeper implements AsyncDisposable {
   readonly #store: LimitStore
   readonly #clock: Clock
   readonly #log: Log
+  readonly #metrics: Metrics
   readonly #path: string
   readonly #file: number
   readonly #open = new Map<Settlement, (settled: Settled) => void>()
@@ -31,10 +33,11 @@ export class Bookkeeper implements AsyncDisposable {
   #retryIn = FIRST_RETRY_MS
   #retry: Disposable | null = null
 
-  constructor(nodeId: string, dataDir: string, store: LimitStore, clock: Clock, log: Log) {
+  constructor(nodeId: string, dataDir: string, store: LimitStore, clock: Clock, log: Log, metrics: Metrics) {
     this.#store = store
     this.#clock = clock
     this.#log = log
+    this.#metrics = metrics
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     this.#path = join(dataDir, `unsettled-${nodeId}.jsonl`)
     this.#file = openSync(this.#path, 'a', 0o600)
@@ -49,6 +52,7 @@ export class Bookkeeper implements AsyncDisposable {
   book(settlement: Settlement, done: (settled: Settled) => void = () => undefined): void {
     writeSync(this.#file, `${JSON.stringify(settlement)}\n`)
     this.#open.set(settlement, done)
+    this.#metrics.unsettled.set(this.#open.size)
     const { session } = settlement.record
     this.#owing.set(session, (this.#owing.get(session) ?? 0) + 1)
     void this.#try(settlement)
@@ -104,6 +108,8 @@ export class Bookkeeper implements AsyncDisposable {
     const settled = await this.#store.settle(settlement).catch(() => null)
     if (settled === null) return this.#tryLater()
     if (!this.#open.delete(settlement)) return
+    this.#metrics.unsettled.set(this.#open.size)
+    if (settlement.keep !== null) this.#metrics.overdraft.inc(settled.overdraft.money)
     this.#retryIn = FIRST_RETRY_MS
     if (this.#open.size === 0) ftruncateSync(this.#file)
     done(settled)

@@ -186,7 +186,9 @@ export class Door {
     })
     if (!claimed) throw unknownSession()
     metrics.resumed.inc({ found: 'orphaned' })
-    const isIn = this.#accept(visit, async (peer) => admission.carryOn(peer, record, visit.seen, this.#slowly(visit)))
+    const isIn = this.#accept(visit, async (peer) =>
+      admission.carryOn(peer, record, visit.seen, hash, this.#slowly(visit)),
+    )
     // A caller that is gone again before it was in comes back with the token it has.
     if (!isIn) giveBack()
   }

@@ -25,7 +25,7 @@ export interface LiveSessionOptions {
   /** The caller asked for `parley.*` events. */
   speaksParley: boolean
   /** What another node left behind, and the last frame the returning caller has seen: the session goes on from here. */
-  carriedOver: { tail: SessionTail; usage: SessionUsage; seen: number } | null
+  carriedOver: { tail: SessionTail; usage: SessionUsage; seen: number; tokenHash: string } | null
   greeting: Greeting
 }
 

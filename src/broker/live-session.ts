@@ -53,6 +53,8 @@ export class LiveSession {
   #rawSession: Loose | null
   readonly #introduction: Introduction
   readonly #carriedOver: LiveSessionOptions['carriedOver']
+  /** The provider has been reached, and the caller could speak. */
+  wasLetIn = false
   /** Why the provider could not be had, in words a caller understands. */
   #fault: FaultError | null = null
   #farewell: () => void = () => undefined
@@ -159,7 +161,9 @@ export class LiveSession {
 
   /** SHA-256 of the token that is good now, hex; empty when none is. */
   get resumeHash(): string {
-    return this.#introduction.tokenHash
+    if (this.wasLetIn) return this.#introduction.tokenHash
+    // A caller that came from another node and was never let in here comes back with the token it has.
+    return this.#carriedOver?.tokenHash ?? ''
   }
 
   /** When the length cap ends the session. */
@@ -276,6 +280,7 @@ export class LiveSession {
   #letIn(created: Loose): void {
     this.dispatch({ type: 'upstream_opened' })
     if (this.state.phase !== 'live') return
+    this.wasLetIn = true
     this.#caller.valve.release('opening')
     const carriedOver = this.#carriedOver
     if (carriedOver === null) {
@@ -364,7 +369,8 @@ export class LiveSession {
     if (slow !== null && between(slow, now) > this.#deps.door.slowReader) this.#giveUpReader()
     const { state } = this
     if (state.phase !== 'live' && state.phase !== 'parked') return
-    if (state.talk.responses.size > 0 && this.#upstream.isSilent(now)) return this.#upstream.lose()
+    const isAsked = state.talk.awaitingSince !== null && this.#money?.isHolding !== true
+    if ((isAsked || state.talk.responses.size > 0) && this.#upstream.isSilent(now)) return this.#upstream.lose()
     if (!this.#caller.hasSpoken && between(this.startedAt, now) > this.#deps.door.firstEvent) {
       return this.dispatch({ type: 'end_requested', reason: 'idle_timeout' })
     }

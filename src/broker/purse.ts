@@ -97,6 +97,10 @@ export class Purse implements Disposable {
     this.#gate[Symbol.dispose]()
   }
 
+  get isHolding(): boolean {
+    return this.#held.size > 0
+  }
+
   // ---- what the caller does ----
 
   /** A caller's `response.create`: passes it on now, later, smaller, or not at all. */
@@ -177,7 +181,9 @@ export class Purse implements Disposable {
 
   levelIs(level: BudgetLevel | null): void {
     if (level === null || level.cap <= 0) return
-    const percent = Math.floor((level.spent / level.cap) * 100)
+    // The next answer's least is as good as spent: without room for it the session ends, and a warning must come before.
+    const next = this.#books.meter.need(USUAL, this.#policy.smallestResponse).least.money
+    const percent = Math.floor(((level.spent + next) / level.cap) * 100)
     const marks = this.#policy.budgetWarnings
     const passed = marks.filter((mark) => percent >= mark).length
     if (passed <= this.#marksPassed) return
@@ -189,6 +195,7 @@ export class Purse implements Disposable {
       limit,
       percent: marks[passed - 1] ?? percent,
       spent_nano_usd: spent,
+      next_nano_usd: next,
       cap_nano_usd: cap,
     })
     this.#port.budgetPassed(level)

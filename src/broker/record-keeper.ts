@@ -8,6 +8,9 @@ import type { LiveSession } from './live-session.ts'
 /** A record that changed is written at most this often, ms; a change of phase at once. */
 const WRITE_EVERY_MS = 2_000
 
+/** Why a caller that came from another node may not have been let in here, though elsewhere or later it may. */
+const NEVER_IN: ReadonlySet<EndReason> = new Set(['upstream_unavailable', 'caller_lost'])
+
 /** What is known of one session's record. */
 interface Page {
   session: LiveSession
@@ -55,7 +58,8 @@ export class RecordKeeper {
     this.#pages.delete(session.head.id)
     const { head, tail, usage, resumeHash } = session
     const now = this.#clock.now()
-    const isLeftToOthers = reason === 'going_away' && session.isResumable
+    const isLeftToOthers =
+      session.isResumable && (reason === 'going_away' || (!session.wasLetIn && NEVER_IN.has(reason)))
     return this.owe(head.id, () =>
       isLeftToOthers
         ? this.#records.release(head, { tail, usage, resumeHash }, now)

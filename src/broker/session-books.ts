@@ -8,6 +8,7 @@ import { type LedgerRecord, recordId } from '../meter/record.ts'
 import { cachedInput, idleCut, type Saving } from '../meter/savings.ts'
 import { NOTHING, type Usage } from '../meter/usage.ts'
 import { weighted, weightsOf } from '../meter/weights.ts'
+import type { Metrics } from '../metrics.ts'
 import { type Ms, type NanoUsd, nanoUsd, tokens } from '../units.ts'
 import type { Bookkeeper } from './bookkeeper.ts'
 import { child, type Loose, text } from './provider-events.ts'
@@ -43,16 +44,18 @@ export class SessionBooks {
   readonly #keeper: Bookkeeper
   readonly #clock: Clock
   readonly #onSettled: OnSettled
+  readonly #metrics: Metrics
   /** Responses under way. */
   readonly #open = new Set<string>()
   /** Ids booked lately: a provider that says something twice is heard once. */
   readonly #booked = new Set<string>()
 
-  constructor(options: BooksOptions, keeper: Bookkeeper, clock: Clock, onSettled: OnSettled) {
+  constructor(options: BooksOptions, keeper: Bookkeeper, clock: Clock, metrics: Metrics, onSettled: OnSettled) {
     this.options = options
     this.meter = new SessionMeter(options.row, options.transcribesOnly)
     this.#keeper = keeper
     this.#clock = clock
+    this.#metrics = metrics
     this.#onSettled = onSettled
   }
 
@@ -72,6 +75,7 @@ export class SessionBooks {
     this.#open.delete(id)
     const status = statusOf(response)
     const told = readResponseUsage(response.usage)
+    if (told !== null) this.#noteError(this.meter.usageSoFar(id), told)
     // A response that failed before it began is billed nothing; any other has used what was seen of it.
     const usage = told ?? (status === 'failed' ? NOTHING : this.meter.usageSoFar(id))
     this.meter.responseEnded(id, usage)
@@ -109,6 +113,13 @@ export class SessionBooks {
     this.#book(this.#record('session', 'end', 'usage', 'completed', NOTHING, this.options.row, [saving]))
   }
 
+  /** M1: how far the estimate was off when the truth came. */
+  #noteError(guess: Usage, truth: Usage): void {
+    const { row } = this.options
+    const error = cost(guess, row).nano - cost(truth, row).nano
+    this.#metrics.estimateError.inc({ direction: error > 0 ? 'high' : 'low' }, Math.abs(error))
+  }
+
   #first(id: string): boolean {
     if (this.#booked.has(id)) return false
     this.#booked.add(id)
@@ -124,6 +135,7 @@ export class SessionBooks {
   #book(record: LedgerRecord): Holding {
     this.spent = nanoUsd(this.spent + record.cost)
     const { accounts } = this.options
+    this.#metrics.bought.inc({ kind: record.kind, basis: record.basis }, Math.max(0, record.cost))
     this.#keeper.book({ record, accounts, keep: ALL_OF_IT }, (settled) => this.#onSettled(record, settled))
     return { money: record.cost, tokens: record.weighted }
   }

@@ -154,6 +154,11 @@ export class SessionMoney {
     return this.#purse !== null
   }
 
+  /** A response waits here for room; the provider has not been asked for it yet. */
+  get isHolding(): boolean {
+    return this.#purse?.isHolding === true
+  }
+
   /** A caller's `response.cancel`: of a response that it names, or of whatever is to come. */
   cancelled(event: Loose): void {
     if (text(event, 'response_id') === null) this.#purse?.withdraw('all')

@@ -6,8 +6,10 @@ import type { Account, BudgetLevel, Refusal } from '../limits/limits.ts'
 import { findPrice } from '../meter/find-price.ts'
 import type { PriceRow } from '../meter/price-row.ts'
 import type { LedgerRecord } from '../meter/record.ts'
+import type { Metrics } from '../metrics.ts'
 import type { SessionHead } from '../store/session-records.ts'
 import { type Instant, seconds, type Tokens } from '../units.ts'
+import type { ParleyThrottled } from '../wire/parley-events.ts'
 import type { Bookkeeper } from './bookkeeper.ts'
 import { Purse, type PursePort } from './purse.ts'
 import { accountsOfSession } from './session-accounts.ts'
@@ -29,6 +31,7 @@ export interface TillDeps {
   clock: Clock
   store: LimitStore
   keeper: Bookkeeper
+  metrics: Metrics
   /** A budget has passed one of its marks. */
   budgetPassed(level: BudgetLevel, head: SessionHead): void
 }
@@ -68,7 +71,7 @@ export class Till {
 
   /** Opens the books of a session whose provider has been reached. */
   open(head: SessionHead, bought: Bought, atLines: Omit<PursePort, 'budgetPassed'>): SessionMoney {
-    const { clock, store, keeper } = this.#deps
+    const { clock, store, keeper, metrics } = this.#deps
     const accounts = this.#accounts(head)
     const isTranscription = head.kind === 'transcription'
     const row = this.#price(bought.provider, [bought.model, head.served], head.kind)
@@ -86,8 +89,12 @@ export class Till {
       transcribesOnly: isTranscription,
       accounts,
     }
-    const port = { ...atLines, budgetPassed: (level: BudgetLevel) => this.#deps.budgetPassed(level, head) }
-    const books = new SessionBooks(options, keeper, clock, (record, settled) => money.settled(record, settled))
+    const tell: PursePort['tell'] = (event) => {
+      if (event.type === 'parley.throttled') metrics.throttled.inc(pick(event))
+      atLines.tell(event)
+    }
+    const port = { ...atLines, tell, budgetPassed: (level: BudgetLevel) => this.#deps.budgetPassed(level, head) }
+    const books = new SessionBooks(options, keeper, clock, metrics, (record, settled) => money.settled(record, settled))
     const plan = this.#deps.config().plans.get(head.plan)
     const isLimited = plan !== undefined && accounts.some(limits)
     const money = new SessionMoney({
@@ -139,6 +146,8 @@ function sellersOf(name: string, provider: ProviderConfig | undefined): string[]
   if (provider === undefined || provider.type === 'openai-compatible') return [name, 'openai']
   return provider.type === 'azure' ? ['azure', 'openai'] : [provider.type]
 }
+
+const pick = ({ action, account, limit }: ParleyThrottled) => ({ action, account, limit })
 
 function limits({ limits: of }: Account): boolean {
   return of.tokensPerMinute !== null || of.budget !== null || of.perDay !== null || of.perMonth !== null

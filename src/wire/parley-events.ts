@@ -112,13 +112,15 @@ export const ParleyThrottled = z.object({
   wait_ms: wholeMs.nullable(),
 })
 
-/** A budget is near its end: `percent` of it is spent. */
+/** A budget is near its end: `percent` of it is spent, or needed for the smallest next answer. */
 export const ParleyBudgetWarning = z.object({
   type: z.literal('parley.budget_warning'),
   account: z.enum(['session', 'user', 'tenant', 'installation']),
   limit: z.enum(['budget', 'day', 'month']),
   percent: z.int().min(0),
   spent_nano_usd: nano,
+  /** The least that the next answer may cost if nothing of the conversation is cached. */
+  next_nano_usd: nano,
   cap_nano_usd: nano,
 })
 
@@ -146,3 +148,4 @@ export const ParleyPing = z.object({ type: z.literal('parley.ping') })
 
 export const ParleyClientEvent = z.discriminatedUnion('type', [ParleyAck, ParleyPing])
 export type ParleyClientEvent = z.infer<typeof ParleyClientEvent>
+export type ParleyThrottled = z.infer<typeof ParleyThrottled>

@@ -128,7 +128,7 @@ describe('money', () => {
     const spent = billed(parley)
     expect(spent).toBeLessThanOrEqual(100_000_000)
     expect(spent).toBeGreaterThan(70_000_000)
-    expect(caller.of('parley.budget_warning').map((e) => e.percent)).toContain(80)
+    expect(caller.of('parley.budget_warning').map((e) => e.percent)).toEqual([80, 95])
     expect(caller.of('parley.session_ended')).toMatchObject([{ reason: 'budget_spent' }])
   })
 

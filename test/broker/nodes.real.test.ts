@@ -75,6 +75,27 @@ describe('two nodes on one Redis', () => {
     expect(((await third.next('error')).error as { code: string }).code).toBe('session_not_found')
   })
 
+  test('S7 a caller whose new node cannot reach the provider at first comes back with the same token', async () => {
+    using first = await Caller.connect(one.door('model=gpt-realtime&parley=1'), demo.key)
+    const { resume_token, session_id } = await introduced(first)
+    await first.ask('my name is Ada')
+    const records = new SessionRecords(one.store.redis, 'test')
+    for (;;) if (((await records.read(session_id))?.tail?.items.length ?? 0) >= 2) break
+    const owner = (await one.store.redis.hget(keys.session(session_id), 'owner')) as string
+    const seen = first.events.filter((event) => !event.type.startsWith('parley.')).length
+    first.vanish()
+    for (;;) if ((await records.read(session_id))?.phase === 'parked') break
+    await one.store.redis.del(keys.node(owner))
+
+    two.loopback.faults = { refuse: 401 }
+    using second = back(two, resume_token, seen)
+    expect(((await second.next('error')).error as { code: string }).code).toBe('upstream_unavailable')
+    expect((await second.closed()).code).toBe(4104)
+    two.loopback.faults = {}
+    using third = back(two, resume_token, seen)
+    expect((await third.next('parley.restored')).items).toBe(2)
+  })
+
   test('S7 the operator ends a session through any node', async () => {
     using caller = await Caller.connect(one.door('model=gpt-realtime&parley=1'), demo.key)
     const { session_id } = await introduced(caller)

@@ -93,6 +93,16 @@ describe('slow and silent peers', () => {
     expect(caller.of('error')).toMatchObject([{ error: { code: 'upstream_lost' } }])
   })
 
+  test('S6 a provider that is asked for a response and says nothing for 15 s is lost', {
+    timeout: 40_000,
+  }, async () => {
+    using caller = await Caller.connect(parley.door(), demo.key)
+    caller.send({ type: 'response.create' })
+    await upstream.until(() => upstream.received.some((frame) => frame.includes('response.create')))
+    expect((await caller.closed()).code).toBe(4104)
+    expect(caller.of('error')).toMatchObject([{ error: { code: 'upstream_lost' } }])
+  })
+
   test("S6 frames beyond the door's size are refused with 1009", async () => {
     using caller = await Caller.connect(parley.door(), demo.key)
     caller.send({ type: 'input_audio_buffer.append', audio: 'A'.repeat(2 * 1024 * 1024) })

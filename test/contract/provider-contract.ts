@@ -144,7 +144,10 @@ export function providerContract(installation: () => Parley): void {
 
   test('W1 a transcription session', async () => {
     using caller = await connect('intent=transcription&model=gpt-transcribe')
-    expect(caller.events[0]?.session).toMatchObject({ type: 'transcription' })
+    expect(caller.events[0]?.session).toMatchObject({
+      type: 'transcription',
+      audio: { input: { transcription: { model: 'gpt-transcribe' } } },
+    })
     caller.speak(Buffer.concat([pcm(speech.weather), silence(1_000)]))
     await caller.next('conversation.item.input_audio_transcription.completed')
     expect(caller.of('response.created')).toEqual([])

@@ -4,7 +4,7 @@ import type { Message } from '../frames/peer.ts'
 import type { GateEffect, GatePolicy } from '../limits/gate-state.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
 import type { BudgetLevel, Refusal } from '../limits/limits.ts'
-import { ms, seconds, type Tokens, wholeMs } from '../units.ts'
+import { type Ms, ms, seconds, type Tokens, wholeMs } from '../units.ts'
 import type { ParleyServerEvent } from '../wire/parley-events.ts'
 import { GateRunner } from './gate-runner.ts'
 import { child, count, type Loose, text } from './provider-events.ts'
@@ -18,6 +18,9 @@ export interface PursePolicy extends GatePolicy {
   readonly smallestResponse: Tokens
   /** Shares of a budget at which the caller is warned, percent, lowest first. */
   readonly budgetWarnings: readonly number[]
+  /** How many times faster than it is spoken audio is taken, after so much of it at once. */
+  readonly inputPace: number
+  readonly inputBurst: Ms
 }
 
 /** What the purse asks of the session it belongs to. */
@@ -31,6 +34,10 @@ export interface PursePort {
   tell(event: ParleyServerEvent): void
   /** A standard event of the broker's own, to the caller. */
   emit(event: Loose): void
+  /** From now on audio is taken `times` as fast as it is spoken, after `burst` of it. */
+  paceAudio(times: number, burst: Ms): void
+  /** Audio has been taken that takes so long to speak. */
+  audioTaken(length: Ms): void
   /** Stops reading the caller, or goes on. */
   holdInput(isHeld: boolean): void
   /** Nothing comes of a response that was expected. */
@@ -87,6 +94,7 @@ export class Purse implements Disposable {
 
   /** Before the caller is let in: resolves once it is known who starts responses. */
   async open(): Promise<void> {
+    this.#port.paceAudio(this.#policy.inputPace, this.#policy.inputBurst)
     this.look()
     await this.#gate.answered
   }
@@ -135,7 +143,8 @@ export class Purse implements Disposable {
   }
 
   /** Audio is on its way; most of it changes nothing. */
-  audioCame(): void {
+  audioCame(length: Ms): void {
+    this.#port.audioTaken(length)
     const { buffered } = this.#books.meter
     if (buffered - this.#lookedAt > LOOK_AGAIN_MS) this.look()
   }

@@ -111,7 +111,7 @@ export class SessionMoney {
     const length = ms((bytes / this.#rates.input) * 1_000)
     this.#heard += length
     this.books.meter.audioCame(length)
-    this.#purse?.audioCame()
+    this.#purse?.audioCame(length)
   }
 
   itemCreated(event: Loose): void {

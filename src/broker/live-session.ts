@@ -214,6 +214,7 @@ export class LiveSession {
       case 'returned':
         return
       case 'dismiss_caller':
+        this.#money?.stop()
         return this.#dismiss(effect.reason, now)
       case 'close_upstream':
         this.#ear.listen(null)

@@ -20,6 +20,13 @@ export interface ProviderListener {
   gone(ended: boolean): void
 }
 
+/** Begins the ids of events that are the broker's own; no caller can guess it. */
+const OWN = `parley_${randomBytes(9).toString('base64url')}_`
+let commands = 0
+
+/** Is this the id of an event that the broker sent by itself? */
+export const isOwnCommand = (eventId: string | null): boolean => eventId?.startsWith(OWN) === true
+
 /** A provider that says nothing for this long in the middle of a response is gone. */
 const LONGEST_SILENCE = seconds(15)
 
@@ -80,7 +87,7 @@ export class ProviderLine {
 
   /** An event of the broker's own. */
   command(event: Loose): void {
-    this.#peer?.send(JSON.stringify({ event_id: `parley_${randomBytes(6).toString('hex')}`, ...event }))
+    this.#peer?.send(JSON.stringify({ event_id: `${OWN}${++commands}`, ...event }))
   }
 
   close(): void {

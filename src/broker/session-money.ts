@@ -7,6 +7,7 @@ import type { LedgerRecord } from '../meter/record.ts'
 import { sumTokens, tokensIn, tokensOut } from '../meter/usage.ts'
 import { between, type Instant, ms, type Tokens, tokens } from '../units.ts'
 import { child, count, type Loose, text } from './provider-events.ts'
+import { isOwnCommand } from './provider-line.ts'
 import type { Purse, PursePort } from './purse.ts'
 import type { SessionBooks } from './session-books.ts'
 import type { TurnControl } from './turn-control.ts'
@@ -66,9 +67,14 @@ export class SessionMoney {
     return this.#purse?.open() ?? null
   }
 
+  /** The end is decided: nothing is bought any more. What is under way is still booked. */
+  stop(): void {
+    this.#purse?.[Symbol.dispose]()
+  }
+
   /** The session is over. `endsAt`: when it would have ended by itself, for one that was cut because nobody spoke. */
   close(now: Instant, endsAt: Instant | null): void {
-    this.#purse?.[Symbol.dispose]()
+    this.stop()
     this.books.close(endsAt === null ? null : ms(Math.max(0, Math.round(between(now, endsAt)))))
   }
 
@@ -105,7 +111,7 @@ export class SessionMoney {
     const length = ms((bytes / this.#rates.input) * 1_000)
     this.#heard += length
     this.books.meter.audioCame(length)
-    this.#purse?.audioCame()
+    this.#purse?.audioCame(length)
   }
 
   itemCreated(event: Loose): void {
@@ -153,8 +159,9 @@ export class SessionMoney {
     return this.#purse?.isHolding === true
   }
 
-  cancelled(): void {
-    this.#purse?.withdraw('all')
+  /** A caller's `response.cancel`: of a response that it names, or of whatever is to come. */
+  cancelled(event: Loose): void {
+    if (text(event, 'response_id') === null) this.#purse?.withdraw('all')
   }
 
   // ---- the provider's events ----
@@ -214,8 +221,9 @@ export class SessionMoney {
         const response = child(event, 'response')
         const id = text(response, 'id')
         if (id === null) return 'pass'
-        this.books.began(id, response?.conversation_id === null)
-        this.#purse?.responseStarted(id)
+        const isApart = response?.conversation_id === null
+        this.books.began(id, isApart)
+        this.#purse?.responseStarted(id, isApart)
         return 'pass'
       }
       case 'response.done': {
@@ -239,7 +247,8 @@ export class SessionMoney {
     if (this.#turns.failed(event)) return 'keep'
     const code = text(child(event, 'error'), 'code')
     if (code === 'conversation_already_has_active_response') this.#purse?.notStarted()
-    return 'pass'
+    // What the broker itself has asked for is nobody else's business.
+    return isOwnCommand(text(child(event, 'error'), 'event_id')) ? 'keep' : 'pass'
   }
 
   #committed(itemId: string): void {

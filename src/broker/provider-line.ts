@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { FaultError } from '../faults.ts'
 import type { Message, Peer } from '../frames/peer.ts'
 import { between, type Instant, seconds } from '../units.ts'
 import { MISSED_PINGS } from './caller-line.ts'
 import type { Greeting } from './greeting.ts'
+import { LastWords, ownEvent } from './last-words.ts'
 import { type Loose, parseProviderEvent } from './provider-events.ts'
 import { Valve } from './valve.ts'
 
@@ -34,6 +34,8 @@ export class ProviderLine {
   #peer: Peer | null = null
   #greeting: Greeting | null
   #unanswered = 0
+  #leaving: LastWords | null = null
+  #left: () => void = () => undefined
   /** When the provider was last heard. */
   heardAt: Instant
   /** How the provider closed, when it did so properly. */
@@ -59,6 +61,7 @@ export class ProviderLine {
         this.#unanswered = 0
       },
       closed: (code, reason) => {
+        this.#leaving?.end()
         if (peer !== this.#peer) return
         this.#release()
         const ended = !LOST_CODES.has(code)
@@ -80,11 +83,28 @@ export class ProviderLine {
 
   /** An event of the broker's own. */
   command(event: Loose): void {
-    this.#peer?.send(JSON.stringify({ event_id: `parley_${randomBytes(6).toString('hex')}`, ...event }))
+    this.#peer?.send(ownEvent(event))
   }
 
-  close(): void {
-    this.#release()?.close(1000, '')
+  /**
+   * `turn`: the provider may be taking a turn out of the audio it has been sent. Then its buffer is emptied first and the
+   * line stays until it says so: what it has begun before is heard of, and is cancelled and booked.
+   */
+  close(turn: { isTranscribed: boolean } | null): void {
+    const peer = this.#release()
+    if (peer === null || turn === null || !peer.isOpen) return peer?.close(1000, '')
+    this.#leaving = new LastWords(this.#clock, peer, turn.isTranscribed, () => {
+      this.#leaving = null
+      peer.close(1000, '')
+      this.#left()
+    })
+    peer.resume()
+  }
+
+  /** Calls back once nothing more will be heard: at once, except after `close` where a turn may be being taken. */
+  whenLeft(then: () => void): void {
+    if (this.#leaving === null) then()
+    else this.#left = then
   }
 
   /** Silent for too long although it was being read. */
@@ -117,8 +137,11 @@ export class ProviderLine {
   #heard(message: Message): void {
     this.heardAt = this.#clock.now()
     this.#unanswered = 0
-    if (this.#greeting === null) this.#listener.message(message)
-    else this.#greet(this.#greeting, message.text)
+    if (this.#greeting === null) {
+      const event = this.#leaving === null ? null : parseProviderEvent(message.text)
+      this.#listener.message(message)
+      if (event !== null) this.#leaving?.hear(event)
+    } else this.#greet(this.#greeting, message.text)
   }
 
   #greet(greeting: Greeting, bytes: Buffer): void {

@@ -43,6 +43,8 @@ export class SessionMoney {
   readonly #transcriber: SessionMoneyParts['transcriber']
   readonly #tokensPerMinute: Tokens | null
   readonly #port: SessionMoneyParts['port']
+  /** Audio has been sent that the provider may take a turn out of. */
+  #mayTakeTurn = false
   #rates: AudioRates = { input: 48_000, output: 48_000 }
   /** Audio of the caller since the session began. */
   #heard = 0
@@ -57,6 +59,11 @@ export class SessionMoney {
     this.#transcriber = transcriber
     this.#tokensPerMinute = tokensPerMinute
     this.#port = port
+  }
+
+  /** A turn that the provider may be taking just now out of what it was sent; null where it has nothing to take one from. */
+  get possibleTurn(): { isTranscribed: boolean } | null {
+    return this.#mayTakeTurn ? { isTranscribed: this.books.meter.transcriber !== null } : null
   }
 
   /** Before the caller is let in; null when nothing is to be waited for. `session`: as `session.created` says. */
@@ -102,6 +109,7 @@ export class SessionMoney {
 
   /** Raw bytes of audio that the caller sent. */
   audioSent(bytes: number): void {
+    this.#mayTakeTurn = true
     const length = ms((bytes / this.#rates.input) * 1_000)
     this.#heard += length
     this.books.meter.audioCame(length)
@@ -200,6 +208,7 @@ export class SessionMoney {
         this.#committed(text(event, 'item_id') ?? '')
         return 'pass'
       case 'input_audio_buffer.cleared':
+        this.#mayTakeTurn = false
         this.books.meter.bufferCleared()
         return 'pass'
       case 'conversation.item.added':

@@ -9,6 +9,8 @@ import { later, ms } from '../units.ts'
 /** How long to wait before what could not be settled is tried again: first, and at most. */
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 3_000
+/** When to look again for what a dead process left, where its node still seemed to be alive: before its leases are reaped. */
+const LOOK_AGAIN_MS = 5_000
 /** Settlements tried at once after an outage. */
 const AT_ONCE = 50
 const FILE = /^unsettled-([A-Za-z0-9-]{1,64})\.jsonl$/
@@ -32,6 +34,8 @@ export class Bookkeeper implements AsyncDisposable {
   readonly #leaving = new Map<string, PromiseWithResolvers<void>>()
   #retryIn = FIRST_RETRY_MS
   #retry: Disposable | null = null
+  #look: Disposable | null = null
+  #isOver = false
 
   constructor(nodeId: string, dataDir: string, store: LimitStore, clock: Clock, log: Log, metrics: Metrics) {
     this.#store = store
@@ -73,28 +77,47 @@ export class Bookkeeper implements AsyncDisposable {
 
   /**
    * Settles what processes that died have left in the data folder; `isAlive` tells whether a node still runs and looks
-   * after its own. Returns how many settlements were found.
+   * after its own. A node that was killed seems alive for a while, so whoever does is looked at again, until this is
+   * disposed. Returns how many settlements were found by now.
    */
   async recover(dataDir: string, isAlive: (nodeId: string) => Promise<boolean>): Promise<number> {
     let found = 0
+    let isLeft = false
     for (const name of readdirSync(dataDir)) {
       const nodeId = FILE.exec(name)?.[1]
       const path = join(dataDir, name)
-      if (nodeId === undefined || path === this.#path || (await isAlive(nodeId))) continue
-      for (const line of readFileSync(path, 'utf8').split('\n')) {
-        const settlement = parse(line)
-        if (settlement === null) continue
-        // The dead node's lease is reaped by itself: what it held is no concern of the record any more.
-        this.book({ ...settlement, keep: null })
-        found++
-      }
-      rmSync(path)
+      if (nodeId === undefined || path === this.#path) continue
+      if (await isAlive(nodeId)) isLeft = true
+      else found += this.#takeOver(path)
     }
+    if (isLeft && !this.#isOver) this.#recoverLater(dataDir, isAlive)
     return found
+  }
+
+  #takeOver(path: string): number {
+    let found = 0
+    for (const line of linesOf(path)) {
+      const settlement = parse(line)
+      if (settlement === null) continue
+      // The dead node's lease is reaped by itself: what it held is no concern of the record any more.
+      this.book({ ...settlement, keep: null })
+      found++
+    }
+    rmSync(path, { force: true })
+    return found
+  }
+
+  #recoverLater(dataDir: string, isAlive: (nodeId: string) => Promise<boolean>): void {
+    this.#look = this.#clock.at(later(this.#clock.now(), ms(LOOK_AGAIN_MS)), () => {
+      // The store may be away: then nobody can be called dead.
+      this.recover(dataDir, isAlive).catch(() => this.#recoverLater(dataDir, isAlive))
+    })
   }
 
   /** Waits a last time; what the store still does not take stays in the file for the next process. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true
+    this.#look?.[Symbol.dispose]()
     this.#retry?.[Symbol.dispose]()
     await Promise.all([...this.#open.keys()].map((settlement) => this.#try(settlement)))
     this.#retry?.[Symbol.dispose]()
@@ -136,6 +159,16 @@ export class Bookkeeper implements AsyncDisposable {
     while (this.#open.size > 0 && this.#retry === null) {
       await Promise.all([...this.#open.keys()].slice(0, AT_ONCE).map((settlement) => this.#try(settlement)))
     }
+  }
+}
+
+/** Nothing where another node of the same folder was faster. */
+function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
   }
 }
 

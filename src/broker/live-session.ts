@@ -218,10 +218,12 @@ export class LiveSession {
         return this.#dismiss(effect.reason, now)
       case 'close_upstream':
         this.#ear.listen(null)
-        return this.#upstream.close()
+        return this.#upstream.close(this.#money?.possibleTurn ?? null)
       case 'ended':
-        this.#money?.close(now, effect.reason === 'idle_timeout' ? this.endsAt : null)
-        void this.#deps.ended(this, effect.reason).then(() => this.#farewell())
+        return this.#upstream.whenLeft(() => {
+          this.#money?.close(now, effect.reason === 'idle_timeout' ? this.endsAt : null)
+          void this.#deps.ended(this, effect.reason).then(() => this.#farewell())
+        })
     }
   }
 

@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { FaultError } from '../faults.ts'
 import type { Message, Peer } from '../frames/peer.ts'
 import { between, type Instant, seconds } from '../units.ts'
 import { MISSED_PINGS } from './caller-line.ts'
 import type { Greeting } from './greeting.ts'
+import { LastWords } from './last-words.ts'
+import { ownEvent } from './own-event.ts'
 import { type Loose, parseProviderEvent } from './provider-events.ts'
 import { Valve } from './valve.ts'
 
@@ -20,13 +21,6 @@ export interface ProviderListener {
   gone(ended: boolean): void
 }
 
-/** Begins the ids of events that are the broker's own; no caller can guess it. */
-const OWN = `parley_${randomBytes(9).toString('base64url')}_`
-let commands = 0
-
-/** Is this the id of an event that the broker sent by itself? */
-export const isOwnCommand = (eventId: string | null): boolean => eventId?.startsWith(OWN) === true
-
 /** A provider that says nothing for this long in the middle of a response is gone. */
 const LONGEST_SILENCE = seconds(15)
 
@@ -41,6 +35,8 @@ export class ProviderLine {
   #peer: Peer | null = null
   #greeting: Greeting | null
   #unanswered = 0
+  #leaving: LastWords | null = null
+  #left: () => void = () => undefined
   /** When the provider was last heard. */
   heardAt: Instant
   /** How the provider closed, when it did so properly. */
@@ -66,6 +62,7 @@ export class ProviderLine {
         this.#unanswered = 0
       },
       closed: (code, reason) => {
+        this.#leaving?.end()
         if (peer !== this.#peer) return
         this.#release()
         const ended = !LOST_CODES.has(code)
@@ -87,11 +84,28 @@ export class ProviderLine {
 
   /** An event of the broker's own. */
   command(event: Loose): void {
-    this.#peer?.send(JSON.stringify({ event_id: `${OWN}${++commands}`, ...event }))
+    this.#peer?.send(ownEvent(event))
   }
 
-  close(): void {
-    this.#release()?.close(1000, '')
+  /**
+   * `turn`: the provider may be taking a turn out of the audio it has been sent. Then its buffer is emptied first and the
+   * line stays until it says so: what it has begun before is heard of, and is cancelled and booked.
+   */
+  close(turn: { isTranscribed: boolean } | null): void {
+    const peer = this.#release()
+    if (peer === null || turn === null || !peer.isOpen) return peer?.close(1000, '')
+    this.#leaving = new LastWords(this.#clock, peer, turn.isTranscribed, () => {
+      this.#leaving = null
+      peer.close(1000, '')
+      this.#left()
+    })
+    peer.resume()
+  }
+
+  /** Calls back once nothing more will be heard: at once, except after `close` where a turn may be being taken. */
+  whenLeft(then: () => void): void {
+    if (this.#leaving === null) then()
+    else this.#left = then
   }
 
   /** Silent for too long although it was being read. */
@@ -124,8 +138,11 @@ export class ProviderLine {
   #heard(message: Message): void {
     this.heardAt = this.#clock.now()
     this.#unanswered = 0
-    if (this.#greeting === null) this.#listener.message(message)
-    else this.#greet(this.#greeting, message.text)
+    if (this.#greeting === null) {
+      const event = this.#leaving === null ? null : parseProviderEvent(message.text)
+      this.#listener.message(message)
+      if (event !== null) this.#leaving?.hear(event)
+    } else this.#greet(this.#greeting, message.text)
   }
 
   #greet(greeting: Greeting, bytes: Buffer): void {

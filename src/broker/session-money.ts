@@ -6,8 +6,8 @@ import type { PriceRow } from '../meter/price-row.ts'
 import type { LedgerRecord } from '../meter/record.ts'
 import { sumTokens, tokensIn, tokensOut } from '../meter/usage.ts'
 import { between, type Instant, ms, type Tokens, tokens } from '../units.ts'
+import { isOwnEvent } from './own-event.ts'
 import { child, count, type Loose, text } from './provider-events.ts'
-import { isOwnCommand } from './provider-line.ts'
 import type { Purse, PursePort } from './purse.ts'
 import type { SessionBooks } from './session-books.ts'
 import type { TurnControl } from './turn-control.ts'
@@ -44,6 +44,8 @@ export class SessionMoney {
   readonly #transcriber: SessionMoneyParts['transcriber']
   readonly #tokensPerMinute: Tokens | null
   readonly #port: SessionMoneyParts['port']
+  /** Audio has been sent that the provider may take a turn out of. */
+  #mayTakeTurn = false
   #rates: AudioRates = { input: 48_000, output: 48_000 }
   /** Audio of the caller since the session began. */
   #heard = 0
@@ -58,6 +60,11 @@ export class SessionMoney {
     this.#transcriber = transcriber
     this.#tokensPerMinute = tokensPerMinute
     this.#port = port
+  }
+
+  /** A turn that the provider may be taking just now out of what it was sent; null where it has nothing to take one from. */
+  get possibleTurn(): { isTranscribed: boolean } | null {
+    return this.#mayTakeTurn ? { isTranscribed: this.books.meter.transcriber !== null } : null
   }
 
   /** Before the caller is let in; null when nothing is to be waited for. `session`: as `session.created` says. */
@@ -108,6 +115,7 @@ export class SessionMoney {
 
   /** Raw bytes of audio that the caller sent. */
   audioSent(bytes: number): void {
+    this.#mayTakeTurn = true
     const length = ms((bytes / this.#rates.input) * 1_000)
     this.#heard += length
     this.books.meter.audioCame(length)
@@ -207,6 +215,7 @@ export class SessionMoney {
         this.#committed(text(event, 'item_id') ?? '')
         return 'pass'
       case 'input_audio_buffer.cleared':
+        this.#mayTakeTurn = false
         this.books.meter.bufferCleared()
         return 'pass'
       case 'conversation.item.added':
@@ -248,7 +257,7 @@ export class SessionMoney {
     const code = text(child(event, 'error'), 'code')
     if (code === 'conversation_already_has_active_response') this.#purse?.notStarted()
     // What the broker itself has asked for is nobody else's business.
-    return isOwnCommand(text(child(event, 'error'), 'event_id')) ? 'keep' : 'pass'
+    return isOwnEvent(text(child(event, 'error'), 'event_id')) ? 'keep' : 'pass'
   }
 
   #committed(itemId: string): void {

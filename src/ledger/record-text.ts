@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { LedgerRecord } from '../meter/record.ts'
+import type { LedgerRecord, RecordKind } from '../meter/record.ts'
 import type { Saving } from '../meter/savings.ts'
 import { type Instant, instant, type Ms, type NanoUsd, type Tokens } from '../units.ts'
 
@@ -13,6 +13,12 @@ const count = z.object({ text: tokens, audio: tokens, image: tokens })
 const text = z.string().max(1_000).transform(clean)
 
 /** Written as objects so that a kind added to the meter does not compile until it is known here too. */
+const RECORD_KINDS = Object.keys({
+  response: true,
+  transcription: true,
+  stage: true,
+  session: true,
+} satisfies Record<RecordKind, true>) as RecordKind[]
 export const SAVING_KINDS = Object.keys({
   silence_not_sent: true,
   idle_cut: true,
@@ -43,7 +49,7 @@ export const SavingSumFile = saving.omit({ rowId: true })
 
 const RecordFile = z.object({
   id: text.refine((id) => id !== '', 'must not be empty'),
-  kind: z.enum(['response', 'transcription', 'stage']),
+  kind: z.enum(RECORD_KINDS),
   basis: z.enum(['usage', 'estimate', 'correction']),
   // Clocks have fractions of a millisecond; the ledger has not. The bound keeps it a date.
   at: z

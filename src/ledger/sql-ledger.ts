@@ -177,7 +177,8 @@ const IS_GUESS = `r.estimated = 1 AND NOT (r.basis = 'estimate' AND EXISTS (
   SELECT 1 FROM parley_records c WHERE c.id = r.id AND c.basis = 'correction' AND c.estimated = 0))`
 const SUMS = [
   ...sql.COUNT_NAMES.map((c) => `coalesce(sum(r.${c}), 0) AS ${c}`),
-  `count(*) FILTER (WHERE r.basis <> 'correction') AS requests`,
+  // What the end of a session has saved was not bought.
+  `count(*) FILTER (WHERE r.basis <> 'correction' AND r.kind <> 'session') AS requests`,
   `count(*) FILTER (WHERE r.basis <> 'correction' AND ${IS_GUESS}) AS estimated_requests`,
   `coalesce(sum(r.cost) FILTER (WHERE ${IS_GUESS}), 0) AS estimated_cost`,
 ]

@@ -52,6 +52,14 @@ export function ledgerContract(open: () => Promise<Ledger>, reopen: () => Promis
     expect((await ledger.find([full.id, 'nobody'])).map((booked) => booked.record)).toEqual([full])
   })
 
+  test('M4 what the end of a session has saved is kept, and is no request', async () => {
+    await using ledger = await open()
+    const cut = { ...silence, kind: 'idle_cut', counterfactual: 'not_billed' } as const
+    const saved = record({ kind: 'session', providerId: 'end', cost: nanoUsd(0), usage: NOTHING, savings: [cut] })
+    expect(await ledger.append(posted(record(), saved))).toBe(2)
+    expect(await total(ledger)).toMatchObject({ requests: 1, savings: [{ kind: 'idle_cut', quantity: 1_500 }] })
+  })
+
   test('M3 what one store could not keep (NUL, half a character, parts of a millisecond) is kept by none', async () => {
     await using ledger = await open()
     await ledger.append(posted(record({ user: 'a\0b\ud800c', at: instant(1_764_000_000_000.75) })))

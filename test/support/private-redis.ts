@@ -7,10 +7,16 @@ import { TempFolder } from './parley.ts'
 /** A Redis of the test's own, on a unix socket, that can be frozen, killed and started again with what it had. */
 export class PrivateRedis implements AsyncDisposable {
   readonly #folder = new TempFolder()
+  readonly #settings: readonly string[]
   #child: ChildProcess | null = null
 
-  static async start(): Promise<PrivateRedis> {
-    const redis = new PrivateRedis()
+  private constructor(settings: readonly string[]) {
+    this.#settings = settings
+  }
+
+  /** `settings`: more of the server's own options. */
+  static async start(settings: readonly string[] = []): Promise<PrivateRedis> {
+    const redis = new PrivateRedis(settings)
     await redis.start()
     return redis
   }
@@ -26,7 +32,7 @@ export class PrivateRedis implements AsyncDisposable {
   /** Resolves once it answers. */
   async start(): Promise<void> {
     const settings = ['--port', '0', '--unixsocket', this.#socket, '--dir', this.#folder.path, '--appendonly', 'yes']
-    const child = spawn('redis-server', settings, { stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn('redis-server', [...settings, ...this.#settings], { stdio: ['ignore', 'pipe', 'ignore'] })
     this.#child = child
     for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
       if (chunk.toString().includes('eady to accept connections')) break

@@ -128,6 +128,12 @@ export class Conversation {
 
 export const sum = (t: TokenCount): number => t.text + t.audio + t.image
 
+/** What is written in an item. */
+export function textOf(item: Loose | Item | null): string {
+  const parts = (item?.content ?? []) as Loose[]
+  return parts.map((part) => (typeof part.text === 'string' ? part.text : '')).join(' ')
+}
+
 /** What an item that a caller made costs to read. */
 export function tokensOf(item: Loose, audioMs: number): TokenCount {
   let tokens: TokenCount = { ...NONE, audio: inputAudioTokens(audioMs) }

@@ -5,7 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { credentialsOf } from '../../auth/authenticate.ts'
 import type { Clock } from '../../clock.ts'
 import { selectProtocol } from '../../frames/upgrade.ts'
-import { later, ms } from '../../units.ts'
+import { type Instant, later, ms } from '../../units.ts'
 import type { VoiceDetection } from '../../voice/detector.ts'
 import { type Faults, parseFaults } from './faults.ts'
 import { type BillRecord, LoopbackSession, newId } from './loopback-session.ts'
@@ -39,6 +39,8 @@ const PING_MS = 20_000
  */
 export class Loopback implements AsyncDisposable {
   readonly bills: BillRecord[] = []
+  /** Sessions that are over, by their ids: when, and the close code of the line; 1006 where it was lost. */
+  readonly closures = new Map<string, { at: Instant; code: number }>()
   /** Requests as they came, newest last: what a client really sent. Of credentials only that they were given. */
   readonly upgrades: { url: string; headers: IncomingMessage['headers'] }[] = []
   /** For every connection from now on. */
@@ -132,7 +134,10 @@ export class Loopback implements AsyncDisposable {
       if (this.bills.length < MOST_RECORDS) this.bills.push(record)
     })
     this.#connections.add(connection)
-    ws.on('close', () => this.#connections.delete(connection))
+    ws.on('close', (code) => {
+      this.#connections.delete(connection)
+      if (this.closures.size < MOST_RECORDS) this.closures.set(connection.id, { at: this.#options.clock.now(), code })
+    })
   }
 
   #refusal(request: IncomingMessage, url: URL): [code: string, close: number, message: string] | null {
@@ -195,6 +200,10 @@ class Connection {
       for (const timer of this.#timers.splice(0)) timer[Symbol.dispose]()
       this.#session.close()
     })
+  }
+
+  get id(): string {
+    return this.#session.id
   }
 
   cut(): void {

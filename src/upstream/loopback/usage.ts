@@ -44,6 +44,21 @@ export function outputAudioTokens(ms: number): number {
   return Math.ceil(ms / 50)
 }
 
+/** What writing down a turn costs: tokens for the models that are billed by them, else its length. */
+export function transcriptionUsage(model: string, lengthMs: number, transcript: string): Record<string, unknown> {
+  if (!model.includes('4o')) return { type: 'duration', seconds: Math.round(lengthMs) / 1_000 }
+  const input_tokens = inputAudioTokens(lengthMs)
+  const output_tokens = textTokens(transcript)
+  const input_token_details = { text_tokens: 0, audio_tokens: input_tokens }
+  return {
+    type: 'tokens',
+    total_tokens: input_tokens + output_tokens,
+    input_tokens,
+    output_tokens,
+    input_token_details,
+  }
+}
+
 export function itemTokens(tokens: TokenCount): TokenCount {
   return { ...tokens, text: tokens.text + ITEM_OVERHEAD }
 }

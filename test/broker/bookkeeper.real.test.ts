@@ -1,0 +1,54 @@
+import { readdirSync } from 'node:fs'
+import { Redis } from 'ioredis'
+import { expect, test } from 'vitest'
+import { Bookkeeper } from '../../src/broker/bookkeeper.ts'
+import { Metrics } from '../../src/metrics.ts'
+import { RedisLimitStore } from '../../src/store/redis-limit-store.ts'
+import { account, quiet, record, SimulatedLimits } from '../support/limits.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { TempFolder } from '../support/parley.ts'
+import { TestStore } from '../support/store.ts'
+
+const settlement = (id: string) => ({
+  record: record('s', id, 1_000, 10),
+  accounts: [account('session', 's')],
+  keep: null,
+})
+
+/** A Redis that nobody answers for. */
+function nowhere(): RedisLimitStore {
+  const redis = new Redis({ path: '/nowhere', lazyConnect: true, enableOfflineQueue: false })
+  redis.on('error', () => undefined)
+  return new RedisLimitStore(redis)
+}
+
+test('M3 what a killed process left is settled by the next one of its folder, also one that starts at once', async () => {
+  await using redis = await TestStore.open()
+  using folder = new TempFolder()
+  const clock = new ManualClock()
+  const limits = new SimulatedLimits(redis.store.redis)
+  // Killed before the store had it: nothing of it is disposed.
+  new Bookkeeper('killed', folder.path, nowhere(), clock, quiet, new Metrics()).book(settlement('a'))
+
+  await using next = new Bookkeeper('next', folder.path, limits.store, clock, quiet, new Metrics())
+  const alive = new Set(['killed'])
+  const asked = { times: 0, again: Promise.withResolvers<void>() }
+  const isAlive = async (id: string) => {
+    if (++asked.times === 3) asked.again.resolve()
+    if (asked.times === 2) throw new Error('the store is away')
+    return alive.has(id)
+  }
+  // Its lease in Redis has not run out yet; then Redis is away; then it has.
+  expect(await next.recover(folder.path, isAlive)).toBe(0)
+  clock.pass(5_000)
+  alive.clear()
+  while (asked.times < 3) {
+    await new Promise(setImmediate)
+    clock.pass(5_000)
+  }
+  await asked.again.promise
+  await new Promise(setImmediate)
+  await next.settled('s')
+  expect((await limits.journal()).map(({ providerId }) => providerId)).toEqual(['a'])
+  expect(readdirSync(folder.path)).toEqual(['unsettled-next.jsonl'])
+})

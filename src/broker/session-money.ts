@@ -86,7 +86,7 @@ export class SessionMoney {
   }
 
   /** A record of this session is in the books for good. */
-  settled(record: LedgerRecord, { room, level }: Settled): void {
+  settled(record: LedgerRecord, { held, room, level }: Settled): void {
     const { usage } = record
     this.#port.tell({
       type: 'parley.usage',
@@ -100,12 +100,13 @@ export class SessionMoney {
       estimated: record.estimated,
     })
     this.#purse?.levelIs(level)
-    if (this.#tokensPerMinute !== null && record.kind === 'response') this.#tellRate(this.#tokensPerMinute, room)
+    if (this.#tokensPerMinute !== null && record.kind === 'response')
+      this.#tellRate(this.#tokensPerMinute, held.tokens, room)
   }
 
-  /** In OpenAI's shape, in the provider's place. */
-  #tellRate(limit: Tokens, room: Room): void {
-    const remaining = Math.min(limit, room.tokens ?? limit)
+  /** In OpenAI's shape, in the provider's place. What the session holds in advance is still its own to use. */
+  #tellRate(limit: Tokens, held: Tokens, room: Room): void {
+    const remaining = Math.min(limit, held + (room.tokens ?? limit))
     const reset_seconds = Math.round((60_000 * (limit - remaining)) / Math.max(1, limit)) / 1_000
     const rate_limits = [{ name: 'tokens', limit, remaining, reset_seconds }]
     this.#port.emit({ type: 'rate_limits.updated', event_id: `event_${randomUUID()}`, rate_limits })

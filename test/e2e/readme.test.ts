@@ -172,7 +172,7 @@ describe('what the README says', () => {
   })
 
   test('W4 the close codes are those of the table of faults', () => {
-    const rows = new Map([...readme.matchAll(/^\| (\d{4}) \| (.*?) \|/gm)].map((row) => [Number(row[1]), row[2]]))
+    const rows = new Map([...readme.matchAll(/^\| (\d{4}) +\| (.*?) +\|/gm)].map((row) => [Number(row[1]), row[2]]))
     for (const code of Object.keys(FAULTS) as FaultCode[]) {
       if (NEVER_AT_THE_DOOR.has(code)) continue
       const { close } = FAULTS[code] as Fault

@@ -164,6 +164,10 @@ export async function serve(
   }
   const urls = servers.map((server, i) => urlOf(server, config, i))
 
+  if (config.advertiseUrl === undefined && config.redisUrl !== undefined)
+    log.warn(
+      'advertiseUrl is not set: other nodes on the same Redis must be able to reach this one at the address it names',
+    )
   const nodes = stack.use(new Nodes(nodeId, config.advertiseUrl ?? urls[0] ?? '', redis, clock, log))
   await nodes.start(({ sessionId }) => {
     const session = directory.find(sessionId)

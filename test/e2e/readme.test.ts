@@ -199,5 +199,4 @@ const NEVER_AT_THE_DOOR: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'url_not_allowed',
   'fetch_failed',
   'fetch_too_large',
-  'heartbeat_missed',
 ])

@@ -5,7 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { credentialsOf } from '../../auth/authenticate.ts'
 import type { Clock } from '../../clock.ts'
 import { selectProtocol } from '../../frames/upgrade.ts'
-import { later, ms } from '../../units.ts'
+import { type Instant, later, ms } from '../../units.ts'
 import type { VoiceDetection } from '../../voice/detector.ts'
 import { type Faults, parseFaults } from './faults.ts'
 import { type BillRecord, LoopbackSession, newId } from './loopback-session.ts'
@@ -38,7 +38,8 @@ const PING_MS = 20_000
  * query `fault=…` or the header `x-loopback-fault`, or for all connections through `faults`.
  */
 export class Loopback implements AsyncDisposable {
-  readonly bills: BillRecord[] = []
+  /** What was billed, and when. */
+  readonly bills: (BillRecord & { at: Instant })[] = []
   /** Requests as they came, newest last: what a client really sent. Of credentials only that they were given. */
   readonly upgrades: { url: string; headers: IncomingMessage['headers'] }[] = []
   /** For every connection from now on. */
@@ -129,7 +130,7 @@ export class Loopback implements AsyncDisposable {
       return
     }
     const connection = new Connection(ws, url, faults, this.#options, (record) => {
-      if (this.bills.length < MOST_RECORDS) this.bills.push(record)
+      if (this.bills.length < MOST_RECORDS) this.bills.push({ ...record, at: this.#options.clock.now() })
     })
     this.#connections.add(connection)
     ws.on('close', () => this.#connections.delete(connection))

@@ -21,6 +21,7 @@ export function pursePort(
     paceAudio: (times, burst) => caller.paceAudio(times, burst),
     audioTaken: (length) => caller.audioCame(length),
     holdInput: (isHeld) => (isHeld ? caller.valve.hold('limit') : caller.valve.release('limit')),
+    responseExpected: () => session.dispatch({ type: 'response_requested' }),
     responseRefused: () => session.dispatch({ type: 'response_refused' }),
     end: (reason) => session.dispatch({ type: 'end_requested', reason }),
   }

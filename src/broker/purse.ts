@@ -40,6 +40,8 @@ export interface PursePort {
   audioTaken(length: Ms): void
   /** Stops reading the caller, or goes on. */
   holdInput(isHeld: boolean): void
+  /** A response is to come that nobody has asked the provider for. */
+  responseExpected(): void
   /** Nothing comes of a response that was expected. */
   responseRefused(): void
   end(reason: Extract<GateEffect, { type: 'end' }>['reason']): void
@@ -164,6 +166,7 @@ export class Purse implements Disposable {
   /** A turn was committed that the caller expects an answer to. */
   turnTaken(): void {
     this.withdraw('turn')
+    this.#port.responseExpected()
     this.#ask(TURN, { by: 'turn', kind: 'response', wish: USUAL })
   }
 

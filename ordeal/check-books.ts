@@ -1,7 +1,7 @@
 import type { Booked } from '../src/ledger/ledger.ts'
 import type { Usage } from '../src/meter/usage.ts'
 import type { BillRecord } from '../src/upstream/loopback/loopback-session.ts'
-import { ask, type Evidence, type Finding, finding, recordsOf, settled } from './evidence.ts'
+import { ask, type Evidence, type Finding, finding, recordsOf, refused, settled } from './evidence.ts'
 import { type Count, countOf, NOTHING, plus, worthOf } from './tariff.ts'
 
 /** A response that the provider finished this long before its line was lost may not have been heard of, ms. */
@@ -41,7 +41,11 @@ export async function checkBooks(evidence: Evidence): Promise<{ findings: Findin
   const after = await recordsOf(evidence.ledger)
   return {
     findings: [
-      finding('everything settled is in the ledger', 'nothing waits', [...waiting, ...stillWaiting]),
+      finding('everything settled is in the ledger', 'nothing waits', [
+        ...waiting,
+        ...stillWaiting,
+        ...(await refused(evidence)),
+      ]),
       truths,
       compare(owned, after),
       await totals(evidence, owned),

@@ -31,11 +31,20 @@ export function owners({ provider, witness }: Evidence, records: readonly Booked
   }))
 }
 
+export interface Books {
+  readonly findings: Finding[]
+  readonly owned: Owned[]
+  /** Bills that neither a record nor an estimate was there for until they were told. */
+  readonly unknown: ReadonlySet<string>
+}
+
 /** M3: after the truth about what was in flight has been told, the ledger is the provider's own count. */
-export async function checkBooks(evidence: Evidence): Promise<{ findings: Finding[]; owned: Owned[] }> {
+export async function checkBooks(evidence: Evidence): Promise<Books> {
   const waiting = await settled(evidence, 20_000)
   const before = await recordsOf(evidence.ledger)
   const owned = owners(evidence, before)
+  const known = new Set(before.map(({ record }) => record.providerId))
+  const unknown = new Set(owned.flatMap(({ bill }) => (known.has(bill.id) ? [] : [bill.id])))
   const truths = await tellTruth(evidence, owned, before)
   const stillWaiting = await settled(evidence, 20_000)
   const after = await recordsOf(evidence.ledger)
@@ -51,6 +60,7 @@ export async function checkBooks(evidence: Evidence): Promise<{ findings: Findin
       await totals(evidence, owned),
     ],
     owned,
+    unknown,
   }
 }
 

@@ -97,8 +97,8 @@ export async function ordeal(order: Order, say: (line: string) => void): Promise
 
   const evidence: Evidence = { fleet, premises, witness, provider, redis, ledger: join(folder, 'ledger.db') }
   const findings: Finding[] = [await checkLeases(evidence), ...(await checkEnds(evidence))]
-  const { findings: books, owned } = await checkBooks(evidence)
-  findings.push(...books, ...checkSpending(evidence, owned))
+  const { findings: books, owned, unknown } = await checkBooks(evidence)
+  findings.push(...books, ...checkSpending(evidence, owned, unknown))
   findings.push(checkRefusals(evidence, owned, await recordsOf(evidence.ledger)))
   findings.push(enough(order, admitted), singleEntry(witness))
   return findings

@@ -79,7 +79,7 @@ describe('money', () => {
     const told = await caller.until((event) => event.type === 'parley.usage' && event.kind === 'transcription')
     expect(told).toMatchObject({ estimated: false })
     const bill = parley.loopback.bills.find(({ kind }) => kind === 'transcription')
-    const { input_tokens, output_tokens } = bill?.usage as { input_tokens: number; output_tokens: number }
+    const { input_tokens, output_tokens } = (bill?.usage ?? {}) as { input_tokens: number; output_tokens: number }
     // $6 and $10 per million tokens of gpt-4o-transcribe.
     expect(told.cost_nano_usd).toBe(input_tokens * 6_000 + output_tokens * 10_000)
   })

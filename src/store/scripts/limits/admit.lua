@@ -1,6 +1,6 @@
 --[[ Takes a session's slots and counts its start, in every account or in none.
   ARGV     now, session, account, account, …
-  Writes   lease:<session>, slots:<account>, starts:<account>
+  Writes   lease:<session>, slots:<account>, starts:<account>; books what was running where a node has died
   Returns  { 1, level } admitted, or renewed where the session was admitted before
            { 0, level, { kind, limit, wait } } refused: nothing has been counted
   A script because two nodes may both see the last slot free. ]]
@@ -12,6 +12,8 @@ local level = levelOf(accounts)
 
 local lease = readLease(session)
 if lease and lease.hasSlot then
+  -- A session that was running something goes on at another node: its own died, and what it was buying counts at once.
+  bookRunning(lease)
   writeLease(session, lease, labels, true, lease.money, lease.tokens)
   renewLease({ session = session, labels = labels, hasSlot = true })
   return { 1, level }

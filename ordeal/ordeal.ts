@@ -39,6 +39,12 @@ const LAST_STRETCH_NANO = 500_000_000
 /** One whole run. Returns what became of each promise. */
 export async function ordeal(order: Order, say: (line: string) => void): Promise<Finding[]> {
   await using stack = new AsyncDisposableStack()
+  const stopped = (signal: NodeJS.Signals) => {
+    say(`${signal}: ending what was started`)
+    void stack.disposeAsync().finally(() => process.exit(130))
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stopped)
+  stack.defer(() => void process.off('SIGINT', stopped).off('SIGTERM', stopped))
   const folder = mkdtempSync(join(tmpdir(), 'parley-ordeal-'))
   if (order.keep) say(`logs in ${folder}`)
   else stack.defer(() => rmSync(folder, { recursive: true, force: true }))

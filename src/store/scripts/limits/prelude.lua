@@ -219,8 +219,9 @@ local function remember(id, isEstimate, labels, json)
   redis.call('SET', key('record', id), known, 'PX', RECORDS_KEPT_MS)
 end
 
--- Books what was still running under a lease as estimated.
+-- Books what was still running under a lease as estimated. Returns what that comes to: money, tokens.
 local function bookRunning(lease)
+  local money, tokens = 0, 0
   local k = key('lease', lease.session)
   local flat = redis.call('HGETALL', k)
   for i = 1, #flat, 2 do
@@ -228,10 +229,12 @@ local function bookRunning(lease)
     if id then redis.call('HDEL', k, flat[i]) end
     if id and redis.call('EXISTS', key('record', id)) == 0 then
       local cost, weighted, json = string.match(flat[i + 1], '^(%S+) (%S+) (.*)$')
+      money, tokens = money + tonumber(cost), tokens + tonumber(weighted)
       count(lease.labels, now, tonumber(cost), tonumber(weighted), json)
       remember(id, true, lease.labels, json)
     end
   end
+  return money, tokens
 end
 
 -- Books what was still running as estimated, then gives everything back.

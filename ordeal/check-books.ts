@@ -1,7 +1,7 @@
 import type { Booked } from '../src/ledger/ledger.ts'
 import type { Usage } from '../src/meter/usage.ts'
 import type { BillRecord } from '../src/upstream/loopback/loopback-session.ts'
-import { ask, type Evidence, type Finding, finding, recordsOf, settled } from './evidence.ts'
+import { ask, type Evidence, type Finding, finding, recordsOf, refused, settled } from './evidence.ts'
 import { type Count, countOf, NOTHING, plus, worthOf } from './tariff.ts'
 
 /** A response that the provider finished this long before its line was lost may not have been heard of, ms. */
@@ -31,22 +31,36 @@ export function owners({ provider, witness }: Evidence, records: readonly Booked
   }))
 }
 
+export interface Books {
+  readonly findings: Finding[]
+  readonly owned: Owned[]
+  /** Bills that neither a record nor an estimate was there for until they were told. */
+  readonly unknown: ReadonlySet<string>
+}
+
 /** M3: after the truth about what was in flight has been told, the ledger is the provider's own count. */
-export async function checkBooks(evidence: Evidence): Promise<{ findings: Finding[]; owned: Owned[] }> {
+export async function checkBooks(evidence: Evidence): Promise<Books> {
   const waiting = await settled(evidence, 20_000)
   const before = await recordsOf(evidence.ledger)
   const owned = owners(evidence, before)
+  const known = new Set(before.map(({ record }) => record.providerId))
+  const unknown = new Set(owned.flatMap(({ bill }) => (known.has(bill.id) ? [] : [bill.id])))
   const truths = await tellTruth(evidence, owned, before)
   const stillWaiting = await settled(evidence, 20_000)
   const after = await recordsOf(evidence.ledger)
   return {
     findings: [
-      finding('everything settled is in the ledger', 'nothing waits', [...waiting, ...stillWaiting]),
+      finding('everything settled is in the ledger', 'nothing waits', [
+        ...waiting,
+        ...stillWaiting,
+        ...(await refused(evidence)),
+      ]),
       truths,
       compare(owned, after),
       await totals(evidence, owned),
     ],
     owned,
+    unknown,
   }
 }
 

@@ -67,6 +67,12 @@ export async function recordsOf(path: string): Promise<Booked[]> {
   }
 }
 
+/** Entries that the ledger would not take. */
+export async function refused({ redis }: Evidence): Promise<string[]> {
+  const entries = await redis.xrange(keys.journalRefused(keys.limits), '-', '+')
+  return entries.map(([id, fields]) => `${id} was put aside: ${fields.join(' ').slice(0, 160)}`)
+}
+
 /** Waits until everything that was booked is in the ledger's file; returns what still waits. */
 export async function settled({ fleet, redis }: Evidence, within: number): Promise<string[]> {
   const { left } = await until(async () => {

@@ -4,7 +4,8 @@ import type { Caller } from '../test/support/caller.ts'
 export interface Refusal {
   /** Epoch ms. */
   readonly at: number
-  readonly account: 'session' | 'user' | 'tenant' | 'installation'
+  /** `any`: whose limit it was, the caller was not told. */
+  readonly account: 'session' | 'user' | 'tenant' | 'installation' | 'any'
   readonly limit: 'sessions' | 'starts' | 'tokens' | 'money'
   readonly tenant: string
   readonly user: string | null
@@ -93,9 +94,12 @@ export class Witness {
 
   /** A caller was refused at the door. */
   turnedAway(error: { code: string; message: string }, tenant: string, user: string | null, at: number): void {
-    const account = (/This (session|user|tenant|installation)|budget of this (\w+)/.exec(error.message) ?? [])
+    // A session that ended at its first look at its money is told so in words for any account.
+    const isAny = error.message.includes('this session or account')
+    const named = (/This (session|user|tenant|installation)|budget of this (\w+)/.exec(error.message) ?? [])
       .slice(1)
       .find((name) => name !== undefined)
+    const account = isAny ? 'any' : named
     if (account === undefined) throw new Error(`a refusal that names no account: ${error.code}, ${error.message}`)
     const isMoney = error.code === 'insufficient_quota'
     const limit = isMoney ? 'money' : error.message.includes('too fast') ? 'starts' : 'sessions'

@@ -14,6 +14,9 @@ export interface SweepDeps {
 /** A returning caller that found its node dead is still on its way for so long after its window, ms. */
 const GRACE_MS = 15_000
 
+/** A record that is not there so long after its session was listed never will be, ms. */
+const WRITTEN_WITHIN_MS = 10_000
+
 /** What is known of the owner of a session. */
 interface Owner {
   isGone: boolean
@@ -27,6 +30,8 @@ export async function sweepSessions({ clock, log, records, census }: SweepDeps):
   let ended = 0
   for (const id of await records.live()) {
     const record = await records.outline(id)
+    // A session is listed a moment before its record is written.
+    if (record === null && !(await isForgotten(id, records, now))) continue
     if (record === null || record.phase === 'ended') {
       await records.forget(id)
       continue
@@ -40,6 +45,11 @@ export async function sweepSessions({ clock, log, records, census }: SweepDeps):
   }
   await census.prune(now)
   return ended
+}
+
+async function isForgotten(id: string, records: SessionRecords, now: Instant): Promise<boolean> {
+  const since = await records.listedSince(id)
+  return since !== null && now > since + WRITTEN_WITHIN_MS
 }
 
 async function ownerOf(record: SessionRecord, census: Census, now: Instant): Promise<Owner> {

@@ -28,6 +28,8 @@ export class Bookkeeper implements AsyncDisposable {
   readonly #path: string
   readonly #file: number
   readonly #open = new Map<Settlement, (settled: Settled) => void>()
+  /** Responses under way whose start the store may not know of, by record. */
+  readonly #notes = new Map<string, Running>()
   /** How many settlements each session still waits for. */
   readonly #owing = new Map<string, number>()
   /** Sessions whose last settlement somebody waits for. */
@@ -56,15 +58,28 @@ export class Bookkeeper implements AsyncDisposable {
   book(settlement: Settlement, done: (settled: Settled) => void = () => undefined): void {
     writeSync(this.#file, `${JSON.stringify(settlement)}\n`)
     this.#open.set(settlement, done)
+    this.#notes.delete(settlement.record.id)
     this.#metrics.unsettled.set(this.#open.size)
     const { session } = settlement.record
     this.#owing.set(session, (this.#owing.get(session) ?? 0) + 1)
     void this.#try(settlement)
   }
 
-  /** Notes a response that has begun. Only a crash of this node will ever need it, so a failure is not repeated. */
+  /** Notes a response that has begun, for a crash of this node; tried again for as long as it is under way. */
   async running(running: Running): Promise<void> {
-    await this.#store.running(running).catch(() => this.#log.warn({ sessionId: running.session }, 'response not noted'))
+    this.#notes.set(running.record.id, running)
+    await this.#note(running)
+  }
+
+  async #note(running: Running): Promise<void> {
+    const { id } = running.record
+    const isNoted = await this.#store.running(running).then(
+      () => true,
+      () => false,
+    )
+    if (this.#notes.get(id) !== running) return
+    if (isNoted) this.#notes.delete(id)
+    else this.#tryLater()
   }
 
   /** Resolves once nothing of the session is left to settle. */
@@ -145,7 +160,7 @@ export class Bookkeeper implements AsyncDisposable {
   }
 
   #tryLater(): void {
-    if (this.#retry !== null) return
+    if (this.#retry !== null || this.#isOver) return
     this.#log.warn({ unsettled: this.#open.size }, 'settlements wait for the store')
     this.#retry = this.#clock.at(later(this.#clock.now(), ms(this.#retryIn)), () => {
       this.#retry = null
@@ -156,6 +171,7 @@ export class Bookkeeper implements AsyncDisposable {
 
   /** Oldest first, some at a time; goes on at once while the store takes them. */
   async #tryAgain(): Promise<void> {
+    await Promise.all([...this.#notes.values()].slice(0, AT_ONCE).map((running) => this.#note(running)))
     while (this.#open.size > 0 && this.#retry === null) {
       await Promise.all([...this.#open.keys()].slice(0, AT_ONCE).map((settlement) => this.#try(settlement)))
     }

@@ -105,7 +105,8 @@ export class RecordKeeper {
   }
 
   async #write(page: Page): Promise<void> {
-    if (page.isWriting) return
+    // An end is written with its reason, once that is all there is to write.
+    if (page.isWriting || page.session.state.phase === 'ended') return
     page.isWriting = true
     const { session } = page
     const { head, usage, state, resumeHash } = session

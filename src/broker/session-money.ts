@@ -242,9 +242,12 @@ export class SessionMoney {
         this.#purse?.closed(text(response, 'id') ?? '', spent)
         return 'pass'
       }
-      case 'conversation.item.input_audio_transcription.completed':
-        this.#purse?.closed(`t ${text(event, 'item_id')}`, this.books.transcribed(event))
+      case 'conversation.item.input_audio_transcription.completed': {
+        // Booked whether or not anything limits the session.
+        const spent = this.books.transcribed(event)
+        this.#purse?.closed(`t ${text(event, 'item_id')}`, spent)
         return 'pass'
+      }
       case 'conversation.item.input_audio_transcription.failed':
         this.#purse?.closed(`t ${text(event, 'item_id')}`, null)
         return 'pass'

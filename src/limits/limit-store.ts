@@ -63,7 +63,10 @@ export interface Settled {
  * reply without counting twice. Rejects with FaultError `store_unavailable` when Redis is away.
  */
 export interface LimitStore {
-  /** Takes slots and counts a start, in every account or in none. Admitting the same session again only renews. */
+  /**
+   * Takes slots and counts a start, in every account or in none. Admitting the same session again only renews, and books
+   * what was running as estimated: it goes on at another node, because its own has died.
+   */
   admit(
     session: string,
     accounts: readonly Account[],

@@ -85,10 +85,11 @@ export class SessionRecords {
   }
 
   async create(head: SessionHead, resumeHash: string | null, now: Instant): Promise<void> {
+    // Listed first: of a node that dies in between a name without a record is left, which a sweep takes away.
+    await this.#redis.zadd(keys.liveSessions, String(head.admitted), head.id)
     const ttl = String(head.maxDuration + KEEP_ENDED_MS)
     const fields = ['head', JSON.stringify(head), 'phase', 'opening', 'resume', resumeHash ?? '', 'epoch', '1']
     await this.#redis.writeSession(keys.session(head.id), this.#node, ttl, ...fields, 'updated', String(now))
-    await this.#redis.zadd(keys.liveSessions, String(head.admitted), head.id)
   }
 
   /** Writes what has changed; false when the session is not this node's any more. */
@@ -149,6 +150,12 @@ export class SessionRecords {
   /** Ids of sessions that have not ended, oldest first. */
   async live(most = 10_000): Promise<string[]> {
     return this.#redis.zrange(keys.liveSessions, '0', String(most - 1))
+  }
+
+  /** When a session was admitted that is listed among those that have not ended; null for one that is not. */
+  async listedSince(id: string): Promise<Instant | null> {
+    const score = await this.#redis.zscore(keys.liveSessions, id)
+    return score === null ? null : (Number(score) as Instant)
   }
 
   /** True for exactly one node and caller, whatever comes at once. */

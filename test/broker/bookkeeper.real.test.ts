@@ -22,6 +22,33 @@ function nowhere(): RedisLimitStore {
   return new RedisLimitStore(redis)
 }
 
+test('M3 the start of a response that could not be noted is noted when the store is back', async () => {
+  await using redis = await TestStore.open()
+  using folder = new TempFolder()
+  const clock = new ManualClock()
+  const limits = new SimulatedLimits(redis.store.redis)
+  let isAway = true
+  const store = new Proxy(limits.store, {
+    get: (real, name) => {
+      if (name === 'running' && isAway) return () => Promise.reject(new Error('away'))
+      const value = Reflect.get(real, name) as unknown
+      return typeof value === 'function' ? value.bind(real) : value
+    },
+  })
+  await using keeper = new Bookkeeper('node', folder.path, store, clock, quiet, new Metrics())
+  const accounts = [account('session', 's')]
+  await limits.store.admit('s', accounts)
+  await keeper.running({ session: 's', record: record('s', 'heard', 500, 10) })
+  await keeper.running({ session: 's', record: record('s', 'over', 500, 10) })
+  keeper.book({ record: record('s', 'over', 100, 10), accounts, keep: null })
+  await keeper.settled('s')
+  isAway = false
+  clock.pass(1_000)
+  const lease = `${limits.root}:lease:s`
+  while ((await redis.store.redis.hexists(lease, 'running:s:heard')) === 0) await new Promise(setImmediate)
+  expect(await redis.store.redis.hexists(lease, 'running:s:over')).toBe(0)
+})
+
 test('M3 what a killed process left is settled by the next one of its folder, also one that starts at once', async () => {
   await using redis = await TestStore.open()
   using folder = new TempFolder()

@@ -69,6 +69,21 @@ describe('money', () => {
     expect(data[0]?.usage.cost_nano_usd).toBe(sum)
   })
 
+  test('M3 what writing down a turn costs is booked, also where nothing limits the session', async () => {
+    await start({})
+    using caller = await connect()
+    const audio = { input: { transcription: { model: 'gpt-4o-transcribe' } } }
+    caller.send({ type: 'session.update', session: { type: 'realtime', audio } })
+    await caller.next('session.updated')
+    caller.speak(spoken)
+    const told = await caller.until((event) => event.type === 'parley.usage' && event.kind === 'transcription')
+    expect(told).toMatchObject({ estimated: false })
+    const bill = parley.loopback.bills.find(({ kind }) => kind === 'transcription')
+    const { input_tokens, output_tokens } = (bill?.usage ?? {}) as { input_tokens: number; output_tokens: number }
+    // $6 and $10 per million tokens of gpt-4o-transcribe.
+    expect(told.cost_nano_usd).toBe(input_tokens * 6_000 + output_tokens * 10_000)
+  })
+
   test('M2 a model without a price is refused, not free', async () => {
     await start({}, { models: { mystery: { provider: 'play' } } })
     using caller = new Caller(parley.door('model=mystery'), demo.key)

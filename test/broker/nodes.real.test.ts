@@ -160,4 +160,18 @@ describe('two nodes on one Redis', () => {
     expect(await sweep(30_000)).toBe(0)
     expect((await records.read('orphan-1'))?.reason).toBe('node_lost')
   })
+
+  test('S1 a session is listed before its record is written, and a sweep in between leaves it alone', async () => {
+    const { redis } = one.store
+    const records = new SessionRecords(redis, 'a-node')
+    const census = new Census(redis)
+    const now = systemClock.now()
+    const sweep = (after: number) =>
+      sweepSessions({ clock: { ...systemClock, now: () => (now + after) as typeof now }, log: silent, records, census })
+    await redis.zadd(keys.liveSessions, String(now), 'unwritten')
+    await sweep(1_000)
+    expect(await records.live()).toContain('unwritten')
+    await sweep(11_000)
+    expect(await records.live()).not.toContain('unwritten')
+  })
 })

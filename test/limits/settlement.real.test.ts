@@ -51,6 +51,20 @@ async function books(limits: SimulatedLimits) {
 }
 
 describe('settling', () => {
+  test('L5 a session that goes on at another node: what its dead node was buying counts at once, and once', async () => {
+    const limits = await begun()
+    await limits.store.running({ session: 's', record: record('s', 'r1', 500, 500) })
+    await limits.store.admit('s', accounts)
+    expect(await books(limits)).toMatchObject({ spent: 500, booked: 500, bases: ['estimate'] })
+    const want = { session: 's', accounts, want: hold(600, 100), least: hold(600, 100), standing: false }
+    expect(await limits.store.reserve(want)).toMatchObject({ ok: false, refusal: { limit: 'budget' } })
+    await limits.store.admit('s', accounts)
+    await limits.store.release('s')
+    expect((await books(limits)).booked).toBe(500)
+    await limits.store.settle({ record: record('s', 'r1', 120, 80), accounts, keep: null })
+    expect(await books(limits)).toMatchObject({ spent: 120, booked: 120, bases: ['estimate', 'correction'] })
+  })
+
   test('M3 a record is booked once, however often and by whomever it is sent', async () => {
     const limits = await begun()
     const settlement = { record: record('s', 'r1', 120, 80), accounts, keep: hold(500, 500) }

@@ -47,6 +47,7 @@ export class LimitModel {
     const lease = this.leases.get(session)
     if (lease?.hasSlot) {
       lease.ends = now + LEASE
+      lease.held = this.#takeOver(lease, now)
       return { ok: true, held: lease.held }
     }
     for (const account of accounts) {
@@ -57,8 +58,8 @@ export class LimitModel {
       for (const [limit, cap] of caps(account)) if (this.spent(account, limit, now) >= cap) return refused(limit)
     }
     this.#starts.push({ accounts, at: now })
-    const held = lease?.held ?? hold(0, 0)
-    this.leases.set(session, { accounts, hasSlot: true, held, ends: now + LEASE, running: lease?.running ?? new Map() })
+    const held = lease === undefined ? hold(0, 0) : this.#takeOver(lease, now)
+    this.leases.set(session, { accounts, hasSlot: true, held, ends: now + LEASE, running: new Map() })
     return { ok: true, held }
   }
 
@@ -100,20 +101,24 @@ export class LimitModel {
     const known = this.bought.find((b) => b.id === id)
     const lease = this.leases.get(session)
     lease?.running.delete(id)
+    const take = (taken: Holding) => {
+      if (!lease || !keep) return
+      const left = (kept: number, held: number, less: number) => Math.min(kept, Math.max(0, held - less))
+      lease.held = hold(
+        left(keep.money, lease.held.money, taken.money),
+        left(keep.tokens, lease.held.tokens, taken.tokens),
+      )
+    }
     if (known) {
       if (!known.isEstimate) return false
+      const more = (now: number, before: number) => Math.max(0, now - before)
+      take(hold(more(amount.money, known.amount.money), more(amount.tokens, known.amount.tokens)))
       known.amount = amount
       known.isEstimate = false
       return true
     }
     this.bought.push({ id, accounts, at: now, amount, isEstimate: false })
-    if (lease && keep) {
-      const left = (kept: number, held: number, taken: number) => Math.min(kept, Math.max(0, held - taken))
-      lease.held = hold(
-        left(keep.money, lease.held.money, amount.money),
-        left(keep.tokens, lease.held.tokens, amount.tokens),
-      )
-    }
+    take(amount)
     return true
   }
 
@@ -127,11 +132,26 @@ export class LimitModel {
 
   end(session: string, now: number): void {
     const lease = this.leases.get(session)
-    for (const [id, amount] of lease?.running ?? []) {
-      const accounts = (lease as Lease).accounts
-      if (!this.bought.some((b) => b.id === id)) this.bought.push({ id, accounts, at: now, amount, isEstimate: true })
-    }
+    if (lease !== undefined) this.#bookRunning(lease, now)
     this.leases.delete(session)
+  }
+
+  /** What a lease still holds when its session goes on at another node. */
+  #takeOver(lease: Lease, now: number): Holding {
+    const booked = this.#bookRunning(lease, now)
+    return hold(Math.max(0, lease.held.money - booked.money), Math.max(0, lease.held.tokens - booked.tokens))
+  }
+
+  #bookRunning({ accounts, running }: Lease, now: number): Holding {
+    let [money, tokens] = [0, 0]
+    for (const [id, amount] of running) {
+      if (this.bought.some((b) => b.id === id)) continue
+      this.bought.push({ id, accounts, at: now, amount, isEstimate: true })
+      money += amount.money
+      tokens += amount.tokens
+    }
+    running.clear()
+    return hold(money, tokens)
   }
 
   slots(account: Account): number {

@@ -84,6 +84,9 @@ export class Turns {
   clear(): void {
     this.#turn = null
     this.#buffer.clear()
+    // What the detector has still to hear of is gone as well: no turn comes of it later.
+    this.#settings = ''
+    this.configure(this.#view)
   }
 
   /** The session has said all: silence from `afterMs` on may make it speak by itself (`idle_timeout_ms`). */

@@ -1,6 +1,6 @@
 --[[ Takes a session's slots and counts its start, in every account or in none.
   ARGV     now, session, account, account, …
-  Writes   lease:<session>, slots:<account>, starts:<account>
+  Writes   lease:<session>, slots:<account>, starts:<account>; books what was running where a node has died
   Returns  { 1, level } admitted, or renewed where the session was admitted before
            { 0, level, { kind, limit, wait } } refused: nothing has been counted
   A script because two nodes may both see the last slot free. ]]
@@ -10,9 +10,17 @@ reapAccounts(accounts, session)
 for _, a in ipairs(accounts) do lookAtMoney(a) end
 local level = levelOf(accounts)
 
+-- A session that was running something goes on at another node: its own died, and what it was buying counts at once.
+local function takeOver(lease)
+  local money, tokens = 0, 0
+  if lease then money, tokens = bookRunning(lease) end
+  local heldMoney, heldTokens = lease and lease.money or 0, lease and lease.tokens or 0
+  writeLease(session, lease, labels, true, math.max(0, heldMoney - money), math.max(0, heldTokens - tokens))
+end
+
 local lease = readLease(session)
 if lease and lease.hasSlot then
-  writeLease(session, lease, labels, true, lease.money, lease.tokens)
+  takeOver(lease)
   renewLease({ session = session, labels = labels, hasSlot = true })
   return { 1, level }
 end
@@ -33,5 +41,5 @@ for _, a in ipairs(accounts) do
 end
 
 for name in eachLabel(labels) do addToMinute(key('starts', name), second, 1) end
-writeLease(session, lease, labels, true, lease and lease.money or 0, lease and lease.tokens or 0)
+takeOver(lease)
 return { 1, level }

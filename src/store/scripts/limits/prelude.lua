@@ -219,20 +219,30 @@ local function remember(id, isEstimate, labels, json)
   redis.call('SET', key('record', id), known, 'PX', RECORDS_KEPT_MS)
 end
 
+-- Books what was still running under a lease as estimated. Returns what that comes to: money, tokens.
+local function bookRunning(lease)
+  local money, tokens = 0, 0
+  local k = key('lease', lease.session)
+  local flat = redis.call('HGETALL', k)
+  for i = 1, #flat, 2 do
+    local id = string.match(flat[i], '^running:(.*)$')
+    if id then redis.call('HDEL', k, flat[i]) end
+    if id and redis.call('EXISTS', key('record', id)) == 0 then
+      local cost, weighted, json = string.match(flat[i + 1], '^(%S+) (%S+) (.*)$')
+      money, tokens = money + tonumber(cost), tokens + tonumber(weighted)
+      count(lease.labels, now, tonumber(cost), tonumber(weighted), json)
+      remember(id, true, lease.labels, json)
+    end
+  end
+  return money, tokens
+end
+
 -- Books what was still running as estimated, then gives everything back.
 local function endLease(session)
   local k = key('lease', session)
   local lease = readLease(session)
   if lease then
-    local flat = redis.call('HGETALL', k)
-    for i = 1, #flat, 2 do
-      local id = string.match(flat[i], '^running:(.*)$')
-      if id and redis.call('EXISTS', key('record', id)) == 0 then
-        local cost, weighted, json = string.match(flat[i + 1], '^(%S+) (%S+) (.*)$')
-        count(lease.labels, now, tonumber(cost), tonumber(weighted), json)
-        remember(id, true, lease.labels, json)
-      end
-    end
+    bookRunning(lease)
     for name in eachLabel(lease.labels) do
       addHeld(name, -lease.money, -lease.tokens)
       redis.call('ZREM', lane(lease.hasSlot, name), session)

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { constants, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
@@ -7,7 +8,7 @@ import type { FromChild, ToChild } from './child.ts'
 import type { VoiceDetection, VoiceDetector, VoiceListener, VoiceOptions } from './detector.ts'
 
 /** Audio of all callers is handed over together this often, ms. */
-const BATCH_MS = ms(60)
+const BATCH_MS = ms(20)
 /** Base64 bytes that may wait to be handed over, or to be dealt with: about two minutes of one caller's audio. */
 const MOST_WAITING = 8 * 1_024 * 1_024
 /** A verdict that takes longer than this is late: until it comes, silence is not taken for granted, ms. */
@@ -142,6 +143,7 @@ export class IsolatedVoiceDetection implements VoiceDetection {
     child.on('error', (error) => this.#log.error({ err: error }, 'voice detector failed'))
     child.on('exit', () => this.#died())
     this.#child = child
+    if (child.pid !== undefined) yieldToCalls(child.pid)
   }
 
   async #end(): Promise<void> {
@@ -205,5 +207,14 @@ export class IsolatedVoiceDetection implements VoiceDetection {
     this.#clock.at(later(this.#clock.now(), wait), () => {
       if (!this.#isClosed) this.#start()
     })
+  }
+}
+
+/** Where cores are short the frames come first: what is heard late counts as speech. */
+function yieldToCalls(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
+  } catch {
+    // A system that does not let us has its own way to share its cores.
   }
 }

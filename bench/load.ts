@@ -1,6 +1,6 @@
 import { carriesAudio, stampIn } from './frames.ts'
 import { answerCalls } from './remote.ts'
-import { SESSION_UPDATE } from './session-events.ts'
+import { RESPONSE_CREATE, SESSION_UPDATE } from './session-events.ts'
 import { Traffic, type TrafficOrder } from './traffic.ts'
 import { dial, type Line, type Place } from './wire.ts'
 
@@ -12,6 +12,10 @@ export class LoadService {
   #lines: Line[] = []
   readonly #traffic = new Traffic('up')
   #roundTrips: number[] = []
+  #asking: NodeJS.Timeout | null = null
+  /** When each line asked for the response that it waits for, ms. */
+  readonly #askedAt = new Map<Line, number>()
+  #starts: number[] = []
 
   /** Opens sessions beside those there are; each has its `session.created` and has sent its first event when this ends. */
   async open({ place, sessions }: { place: Place; sessions: number }): Promise<void> {
@@ -35,24 +39,51 @@ export class LoadService {
 
   fallSilent(): void {
     this.#traffic.stop()
+    if (this.#asking !== null) clearInterval(this.#asking)
+    this.#asking = null
+    this.#askedAt.clear()
+  }
+
+  /** One line after the other asks for a response, evenly spread; the time until it has begun is noted. */
+  ask({ perSecond }: { perSecond: number }): void {
+    let next = 0
+    this.#asking = setInterval(() => {
+      const line = this.#lines[next++ % this.#lines.length]
+      if (line === undefined) return
+      this.#askedAt.set(line, performance.now())
+      line.sendText(RESPONSE_CREATE)
+    }, 1_000 / perSecond)
   }
 
   /** From now on the round trips of stamped frames are noted. */
   listen(): void {
     for (const line of this.#lines) {
       line.onMessage = (head) => {
-        if (!carriesAudio(head, 'down')) return
+        if (!carriesAudio(head, 'down')) return this.#begun(line, head)
         this.#roundTrips.push(performance.now() * 1_000 - Number(stampIn(head, 'down')))
       }
     }
   }
 
   /** Round trips noted since the last call, µs: median, 99th percentile, how many. */
-  roundTrips(): { p50: number; p99: number; count: number } {
-    const sorted = this.#roundTrips.sort((a, b) => a - b)
+  roundTrips(): Spread {
+    const all = this.#roundTrips
     this.#roundTrips = []
-    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-    return { p50: at(0.5), p99: at(0.99), count: sorted.length }
+    return spread(all)
+  }
+
+  /** From asking for a response to its beginning, since the last call, µs. */
+  starts(): Spread {
+    const all = this.#starts
+    this.#starts = []
+    return spread(all)
+  }
+
+  #begun(line: Line, head: Buffer): void {
+    const asked = this.#askedAt.get(line)
+    if (asked === undefined || !head.includes('"response.created"')) return
+    this.#askedAt.delete(line)
+    this.#starts.push((performance.now() - asked) * 1_000)
   }
 
   /** Nothing is read any more, on any line. */
@@ -75,6 +106,18 @@ export class LoadService {
     const lines = this.#lines.splice(0)
     await inParallel(lines.length, async (i) => lines[i]?.close())
   }
+}
+
+export interface Spread {
+  p50: number
+  p99: number
+  count: number
+}
+
+function spread(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+  return { p50: at(0.5), p99: at(0.99), count: sorted.length }
 }
 
 async function inParallel(times: number, act: (i: number) => Promise<unknown>): Promise<void> {

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { type Bar, show, showBar } from './report.ts'
 import { frameCosts } from './scenarios/frame-cost.ts'
 import { latency } from './scenarios/latency.ts'
+import { limits } from './scenarios/limits.ts'
 import { memory } from './scenarios/memory.ts'
 import { opening } from './scenarios/opening.ts'
 import { stalledReader } from './scenarios/stalled-reader.ts'
@@ -10,6 +11,7 @@ import { KINDS, type Scenario, Stage } from './stage.ts'
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   ...frameCosts,
   latency,
+  limits,
   memory,
   stalled: stalledReader,
   opening,

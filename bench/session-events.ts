@@ -50,16 +50,23 @@ export const SESSION_CREATED = JSON.stringify({
   event_id: 'event_DP4hCcreated',
   session: SESSION,
 })
-export const RESPONSE_CREATED = JSON.stringify({
-  type: 'response.created',
-  event_id: 'event_DP4hCbegun',
-  response: { ...RESPONSE, status: 'in_progress', usage: null },
-})
-export const RESPONSE_DONE = JSON.stringify({
-  type: 'response.done',
-  event_id: 'event_DP4hCdone',
-  response: { ...RESPONSE, status: 'completed', usage: { total_tokens: 300, input_tokens: 100, output_tokens: 200 } },
-})
+export const responseCreated = (id: string) =>
+  JSON.stringify({
+    type: 'response.created',
+    event_id: 'event_DP4hCbegun',
+    response: { ...RESPONSE, id, status: 'in_progress', usage: null },
+  })
+export const responseDone = (id: string) =>
+  JSON.stringify({
+    type: 'response.done',
+    event_id: 'event_DP4hCdone',
+    response: { ...RESPONSE, id, status: 'completed', usage: USAGE },
+  })
+const USAGE = { total_tokens: 300, input_tokens: 100, output_tokens: 200 }
+export const RESPONSE_CREATED = responseCreated(RESPONSE.id)
+export const RESPONSE_DONE = responseDone(RESPONSE.id)
+/** Asks for an answer. */
+export const RESPONSE_CREATE = JSON.stringify({ type: 'response.create' })
 /** A caller's first event: what every client sends once it is connected. */
 export const SESSION_UPDATE = JSON.stringify({
   type: 'session.update',

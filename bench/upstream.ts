@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { carriesAudio, stamped, stampIn } from './frames.ts'
 import { answerCalls } from './remote.ts'
-import { RESPONSE_CREATED, RESPONSE_DONE, SESSION_CREATED } from './session-events.ts'
+import { RESPONSE_CREATED, RESPONSE_DONE, responseCreated, responseDone, SESSION_CREATED } from './session-events.ts'
 import { Traffic, type TrafficOrder } from './traffic.ts'
 import { accept, type Line } from './wire.ts'
 
@@ -11,6 +11,9 @@ export class UpstreamService {
   readonly #traffic = new Traffic('down')
   #gone = 0
   #isSpeaking = false
+  /** Answers under way, by their id. */
+  readonly #answers = new Map<string, { line: Line; timer: NodeJS.Timeout }>()
+  #answered = 0
 
   /** Opens the door; answers with its port on 127.0.0.1. */
   async listen(): Promise<number> {
@@ -34,6 +37,7 @@ export class UpstreamService {
     this.#traffic.stop()
     if (this.#isSpeaking) for (const line of this.#lines) line.sendText(RESPONSE_DONE)
     this.#isSpeaking = false
+    for (const id of this.#answers.keys()) this.#end(id)
   }
 
   /** From now on every audio frame is answered at once with one that carries its stamp back. */
@@ -43,6 +47,29 @@ export class UpstreamService {
         if (carriesAudio(head, 'up')) line.socket.write(stamped(stampIn(head, 'up'), 'down'))
       }
     }
+  }
+
+  /** As `echo`; and whoever asks for a response gets one, which is over after so long, ms. */
+  converse({ lasts }: { lasts: number }): void {
+    for (const line of this.#lines) {
+      line.onMessage = (head) => {
+        if (carriesAudio(head, 'up')) line.socket.write(stamped(stampIn(head, 'up'), 'down'))
+        else if (head.includes('"response.create"')) this.#answer(line, lasts)
+      }
+    }
+  }
+
+  #answer(line: Line, lasts: number): void {
+    const id = `resp_bench${++this.#answered}`
+    line.sendText(responseCreated(id))
+    this.#answers.set(id, { line, timer: setTimeout(() => this.#end(id), lasts) })
+  }
+
+  #end(id: string): void {
+    const answer = this.#answers.get(id)
+    this.#answers.delete(id)
+    clearTimeout(answer?.timer)
+    if (answer?.line.socket.writable === true) answer.line.sendText(responseDone(id))
   }
 
   /** Messages received since the start, connections open, and bytes handed to the network on those. */

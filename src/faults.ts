@@ -51,7 +51,6 @@ export const FAULTS = {
   overloaded: { http: 503, close: 1013, type: 'server_error' },
   // Resume now.
   going_away: { http: 503, close: 4200, type: 'server_error' },
-  heartbeat_missed: { http: 408, close: 4201, type: 'server_error' },
   internal: { http: 500, close: 1011, type: 'server_error' },
 } as const satisfies Record<string, Fault>
 

@@ -1,3 +1,4 @@
+import './gc.ts'
 import { parseArgs } from 'node:util'
 import { startWorkers } from '../workers/main.ts'
 import { systemClock } from './clock.ts'

@@ -164,6 +164,10 @@ export async function serve(
   }
   const urls = servers.map((server, i) => urlOf(server, config, i))
 
+  if (config.advertiseUrl === undefined && config.redisUrl !== undefined)
+    log.warn(
+      'advertiseUrl is not set: other nodes on the same Redis must be able to reach this one at the address it names',
+    )
   const nodes = stack.use(new Nodes(nodeId, config.advertiseUrl ?? urls[0] ?? '', redis, clock, log))
   await nodes.start(({ sessionId }) => {
     const session = directory.find(sessionId)
@@ -240,7 +244,11 @@ function loopbackPath(config: Config, nodeId: string): string {
 async function listen(server: Server, host: string, port: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', (error: NodeJS.ErrnoException) => {
-    reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} is in use: set PORT to another`) : error)
+    reject(
+      error.code === 'EADDRINUSE'
+        ? new Error(`port ${port} is in use: choose another (PORT and TLS_PORT, or listeners in the policy file)`)
+        : error,
+    )
   })
   server.listen(port, host, () => resolve())
   await promise

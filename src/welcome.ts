@@ -1,6 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Loaded } from './config/load-config.ts'
 import type { Running } from './serve.ts'
+import { TALKS_TO } from './talk/defaults.ts'
 
 /** What is printed once everything runs: where, with which key, and what to try next. */
 export function welcome(loaded: Loaded, running: Running): string {
@@ -15,7 +17,20 @@ export function welcome(loaded: Loaded, running: Running): string {
     const served = loaded.config.providers.has('openai')
       ? "OpenAI's models"
       : 'the loopback provider (no account needed)'
-    lines.push('', `  Models are served by ${served}.`, '', '  Try a spoken conversation:', '    npm run talk')
+    lines.push(
+      '',
+      `  Models are served by ${served}.`,
+      '',
+      '  Try a spoken conversation:',
+      `    ${talk(loaded.demo.key, running)}`,
+    )
   } else lines.push('', `  Configured by ${loaded.file}.`)
   return `${lines.join('\n')}\n\n`
+}
+
+/** The command as it has to be typed: nothing but its name where Parley is where it looks by itself. */
+function talk(key: string, { urls: [url = ''] }: Running): string {
+  const isWhereExpected =
+    url === TALKS_TO.url && existsSync(TALKS_TO.keyFile) && readFileSync(TALKS_TO.keyFile, 'utf8').trim() === key
+  return isWhereExpected ? 'npm run talk' : `npm run talk -- --url ${url} --key ${key}`
 }

@@ -8,6 +8,7 @@ import type { PolicyInput } from '../../src/config/schema.ts'
 import { freePort, nodeOptions, type RelayKind, RelayProcess } from './relay.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+type Plan = NonNullable<PolicyInput['plans']>[string]
 /** More of anything than a bench ever sends. */
 const PLENTY = 1_000_000_000
 
@@ -15,7 +16,7 @@ const PLENTY = 1_000_000_000
  * Everything is on: keys, limits, metering, session clocks, records in Redis, logs. Bounds on one caller's rate are there
  * but wide, since a flood is what is measured; clocks are long enough not to end a run.
  */
-function policy(port: number, upstreamPort: number, folder: string, key: NewKey): PolicyInput {
+function policy(port: number, upstreamPort: number, folder: string, key: NewKey, plan: Plan): PolicyInput {
   return {
     listeners: [{ port }],
     dataDir: join(folder, 'data'),
@@ -33,12 +34,12 @@ function policy(port: number, upstreamPort: number, folder: string, key: NewKey)
       bench: { type: 'openai-compatible', baseUrl: `http://127.0.0.1:${upstreamPort}/v1`, apiKey: 'bench' },
     },
     models: { 'gpt-realtime': { provider: 'bench' } },
-    plans: { default: { session: { maxDuration: '1h', idle: { limit: '30m' } } } },
+    plans: { default: { ...plan, session: { maxDuration: '1h', idle: { limit: '30m' } } } },
     tenants: { bench: { keys: [{ id: keyId(key.key) ?? '', hash: key.hash }] } },
   }
 }
 
-function kind(name: string, query: string): RelayKind {
+function kind(name: string, query: string, plan: Plan = {}): RelayKind {
   return {
     name,
     missing: () => null,
@@ -46,7 +47,7 @@ function kind(name: string, query: string): RelayKind {
       const port = await freePort()
       const key = makeKey('bench', '')
       const file = join(folder, 'parley.yaml')
-      writeFileSync(file, stringify(policy(port, upstreamPort, folder, key)))
+      writeFileSync(file, stringify(policy(port, upstreamPort, folder, key, plan)))
       const log = openSync(join(folder, 'parley.log'), 'a')
       const child = fork(MAIN, ['--only', 'broker'], {
         execArgv: [...nodeOptions(), ...parleyNodeOptions],
@@ -64,5 +65,13 @@ function kind(name: string, query: string): RelayKind {
 }
 
 export const parley = kind('parley', '')
+/** Every limit of a plan is there, far away: what is reserved, judged and paced for sessions that keep to it. */
+export const parleyLimited = kind('parley +limits', '', {
+  limits: {
+    session: { tokensPerMinute: PLENTY, budget: '$1000' },
+    user: { tokensPerMinute: PLENTY, perDay: '$100000' },
+    tenant: { sessions: 100_000, tokensPerMinute: PLENTY, perDay: '$1000000', perMonth: '$1000000' },
+  },
+})
 /** Callers that can come back: every event is counted and kept for replay. */
 export const parleyResumable = kind('parley +resume', '&parley=1')

@@ -197,6 +197,7 @@ export class Admission {
       log,
       door: config.door,
       voices,
+      ringBytes: () => directory.ringBytes,
       mayPark: () => directory.mayPark,
       parting: (s, caller, reason) => {
         const isOverAtOnce = between(s.startedAt, clock.now()) < AT_ONCE && UPSTREAM_FAULTS.has(reason)

@@ -84,7 +84,7 @@ export class CallerIntake {
         break
       }
       case 'response.cancel':
-        this.#port.money()?.cancelled()
+        this.#port.money()?.cancelled(value)
         break
       case 'conversation.item.create': {
         const item = child(value, 'item')

@@ -2,10 +2,10 @@ import type { Clock } from '../clock.ts'
 import type { DoorConfig } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
 import type { Message, Peer } from '../frames/peer.ts'
-import { type Instant, later, ms } from '../units.ts'
+import { type Instant, later, type Ms, ms } from '../units.ts'
 import { closeWith } from './dismissal.ts'
 import { Pace } from './pace.ts'
-import { Valve } from './valve.ts'
+import { type HoldReason, Valve } from './valve.ts'
 
 /** What the caller's line tells the session. */
 export interface CallerListener {
@@ -26,6 +26,8 @@ export class CallerLine {
   readonly #listener: CallerListener
   readonly #messages: Pace
   readonly #volume: Pace
+  /** Of audio, by the time it takes to speak; null while nothing limits it. */
+  #speech: Pace | null = null
   #peer: Peer | null = null
   #unanswered = 0
   /** Whether the caller has ever sent a message. */
@@ -103,11 +105,26 @@ export class CallerLine {
     this.#listener.message(message)
   }
 
-  /** What comes faster than its rate waits in the caller's own socket; nothing is dropped. */
+  /** From now on audio is taken `times` as fast as it is spoken, after `burst` of it. */
+  paceAudio(times: number, burst: Ms): void {
+    this.#speech = new Pace(1_000 * times, burst)
+  }
+
+  /** Audio has come that takes so long to speak. */
+  audioCame(length: Ms): void {
+    if (this.#speech === null) return
+    const now = this.#clock.now()
+    this.#holdFor('audio_too_fast', this.#speech.take(length, now), now)
+  }
+
   #pace(length: number, now: Instant): void {
-    const wait = Math.max(this.#messages.take(1, now), this.#volume.take(length, now))
-    if (wait <= 0 || this.valve.isHeldFor('too_fast')) return
-    this.valve.hold('too_fast')
-    this.#clock.at(later(now, ms(wait)), () => this.valve.release('too_fast'))
+    this.#holdFor('too_fast', Math.max(this.#messages.take(1, now), this.#volume.take(length, now)), now)
+  }
+
+  /** What comes faster than its rate waits in the caller's own socket; nothing is dropped. */
+  #holdFor(reason: HoldReason, wait: number, now: Instant): void {
+    if (wait <= 0 || this.valve.isHeldFor(reason)) return
+    this.valve.hold(reason)
+    this.#clock.at(later(now, ms(wait)), () => this.valve.release(reason))
   }
 }

@@ -4,12 +4,16 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { EndReason } from '../session/end-reason.ts'
 import type { SessionState } from '../session/state.ts'
-import { type Instant, later, ms } from '../units.ts'
+import { type Bytes, bytes, type Instant, later, ms } from '../units.ts'
 import type { LiveSession } from './live-session.ts'
 import type { RecordKeeper } from './record-keeper.ts'
 
 /** How often sessions are looked after, ms; pings come every so many rounds. */
 const ROUND = ms(1_000)
+
+/** Bytes kept for replay: of one session, and of all sessions of the node. */
+const LARGEST_RING = 2 * 1_024 * 1_024
+const RINGS = 1_024 * 1_024 * 1_024
 
 interface Kept {
   session: LiveSession
@@ -48,6 +52,11 @@ export class Directory {
 
   all(): LiveSession[] {
     return [...this.#sessions.values()].map((kept) => kept.session)
+  }
+
+  /** All sessions together keep at most `RINGS` for callers that come back, each at most `LARGEST_RING`. */
+  get ringBytes(): Bytes {
+    return bytes(Math.min(LARGEST_RING, Math.floor(RINGS / Math.max(1, this.size))))
   }
 
   get mayPark(): boolean {

@@ -72,7 +72,7 @@ export function endFault(reason: EndReason, policy: SessionPolicy): FaultError |
     ),
     idle_timeout: new FaultError(
       'idle_timeout',
-      `Your session was closed because nobody spoke for ${humanLength(policy.idle?.limit ?? 0)}.`,
+      `Your session was closed because nobody spoke${policy.idle === null ? '' : ` for ${humanLength(policy.idle.limit)}`}.`,
     ),
     upstream_unavailable: new FaultError('upstream_unavailable', 'The model provider could not be reached.'),
     upstream_lost: new FaultError('upstream_lost', 'The connection to the model provider was lost.'),

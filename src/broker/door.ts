@@ -164,12 +164,12 @@ export class Door {
     this.#requireKey(record)
     const url = record.owner === RELEASED ? null : await nodes.find(record.owner).catch(storeIsAway)
     if (url !== null) {
-      if (record.owner === nodes.id || visit.request.headers[RELAYED_HEADER] !== undefined) throw unknownSession()
+      if (record.owner === nodes.id) throw unknownSession()
+      // At this address a node was killed and this one started: until the lease of that one is out, it may still live.
+      if (visit.request.headers[RELAYED_HEADER] !== undefined) throw ownerAway()
       metrics.resumed.inc({ found: 'elsewhere' })
       if (await splice(visit.request, visit.socket, visit.head, url, visit.address)) return
-      throw new FaultError('overloaded', 'The server that holds this session cannot be reached.', {
-        retryAfterMs: 2_000,
-      })
+      throw ownerAway()
     }
     if (clock.now() >= record.head.admitted + record.head.maxDuration) throw unknownSession()
     const window = record.head.resumeWindow ?? 0
@@ -276,6 +276,11 @@ function requireSameOrigin(then: string | null, now: string | null): void {
 
 function unknownSession(): FaultError {
   return new FaultError('session_not_found', 'The session is not known, is over, or has been resumed already.')
+}
+
+/** The token stays good: whoever comes back in a moment finds the session here, there or taken over. */
+function ownerAway(): FaultError {
+  return new FaultError('overloaded', 'The server that holds this session cannot be reached.', { retryAfterMs: 2_000 })
 }
 
 function storeIsAway(cause: unknown): never {

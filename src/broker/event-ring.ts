@@ -13,7 +13,7 @@ export interface Replay {
  * stays bounded whatever the caller does, and a gap is reported instead.
  */
 export class EventRing {
-  readonly #most: Bytes
+  readonly #most: () => Bytes
   readonly #longest: Ms
   #frames: { message: Message; at: Instant }[] = []
   /** Index of the first frame still kept; the array is compacted now and then. */
@@ -22,7 +22,8 @@ export class EventRing {
   /** Number of the newest frame, 0 before the first. */
   #seq: number
 
-  constructor(most: Bytes, longest: Ms, seq = 0) {
+  /** `most`: asked at every push, since what one session may keep depends on how many there are. */
+  constructor(most: () => Bytes, longest: Ms, seq = 0) {
     this.#most = most
     this.#longest = longest
     this.#seq = seq
@@ -41,17 +42,18 @@ export class EventRing {
     this.#seq++
     this.#frames.push({ message, at: now })
     this.#size += message.text.length
+    const most = this.#most()
     while (this.#head < this.#frames.length) {
       const oldest = this.#frames[this.#head]
       if (oldest === undefined) break
-      if (this.#size <= this.#most && between(oldest.at, now) <= this.#longest) break
+      if (this.#size <= most && between(oldest.at, now) <= this.#longest) break
       this.#dropOldest()
     }
   }
 
   /** True when one more frame of this size would push an unacknowledged one out. */
   isFullFor(length: number): boolean {
-    return this.#size + length > this.#most
+    return this.#size + length > this.#most()
   }
 
   /** Forgets every frame up to and including number `seq`. */

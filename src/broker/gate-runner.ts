@@ -1,13 +1,6 @@
 import type { Clock } from '../clock.ts'
-import {
-  type GateEffect,
-  type GateEvent,
-  type GatePolicy,
-  type GateState,
-  gate,
-  gateDeadline,
-  openGate,
-} from '../limits/gate.ts'
+import { gate, gateDeadline } from '../limits/gate.ts'
+import { type GateEffect, type GateEvent, type GatePolicy, type GateState, openGate } from '../limits/gate-state.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
 import type { Account, BudgetLevel, Holding } from '../limits/limits.ts'
 import { later, ms } from '../units.ts'
@@ -75,7 +68,7 @@ export class GateRunner implements Disposable {
     if (this.#isOver) return
     const { state, effects } = gate(this.#state, event, this.#policy, this.#clock.now())
     this.#state = state
-    this.#alarm.aim(gateDeadline(state, this.#policy))
+    this.#alarm.aim(gateDeadline(state))
     for (const effect of effects) {
       if (effect.type === 'reserve') void this.#reserve(effect.want, effect.least, effect.standing)
       else this.#port.perform(effect)

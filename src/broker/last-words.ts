@@ -1,16 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { Peer } from '../frames/peer.ts'
 import { later, seconds } from '../units.ts'
+import { ownEvent } from './own-event.ts'
 import { child, type Loose, text } from './provider-events.ts'
 
 /** A provider that has not answered by then is not waited for. */
 const WITHIN = seconds(2)
-
-/** An event of the broker's own, as it goes to the provider. */
-export function ownEvent(event: Loose): string {
-  return JSON.stringify({ event_id: `parley_${randomBytes(6).toString('hex')}`, ...event })
-}
 
 /**
  * The end of a line over which the provider may have begun to answer a moment ago: a turn that it took just then costs money

@@ -8,6 +8,7 @@ import type { EndReason } from '../session/end-reason.ts'
 import type { SessionPolicy } from '../session/policy.ts'
 import type { SessionState } from '../session/state.ts'
 import type { SessionHead, SessionTail, SessionUsage } from '../store/session-records.ts'
+import type { Bytes } from '../units.ts'
 import type { VoiceDetection } from '../voice/detector.ts'
 import type { Leaving } from './dismissal.ts'
 import type { Greeting } from './greeting.ts'
@@ -34,6 +35,8 @@ export interface LiveSessionDeps {
   log: Log
   door: DoorConfig
   voices: VoiceDetection
+  /** How much of what was sent may be kept for one caller's return. */
+  ringBytes(): Bytes
   /** May one more caller be parked on this node? */
   mayPark(): boolean
   phaseChanged(session: LiveSession, from: SessionState['phase'], to: SessionState['phase']): void

@@ -5,7 +5,7 @@ import type { SessionPolicy } from '../session/policy.ts'
 import { begin, type Effect, type SessionEvent, type SessionState } from '../session/state.ts'
 import { idleDeadline } from '../session/talk.ts'
 import { NO_USAGE, type SessionHead, type SessionTail, type SessionUsage } from '../store/session-records.ts'
-import { between, bytes as byteCount, type Instant, later, seconds, wholeMs } from '../units.ts'
+import { between, type Instant, later, seconds, wholeMs } from '../units.ts'
 import type { Reached } from '../upstream/upstreams.ts'
 import { CallerIntake } from './caller-intake.ts'
 import { CallerLine } from './caller-line.ts'
@@ -27,8 +27,7 @@ import { updateFor } from './session-update.ts'
 import { StateRunner } from './state-runner.ts'
 import type { Bought } from './till.ts'
 
-/** What is kept for a caller that can come back (reference: hardening, a session that survives). */
-const RING_BYTES = byteCount(2 * 1024 * 1024)
+/** How long what was sent is kept for a caller that can come back (reference: hardening, a session that survives). */
 const RING_AGE = seconds(30)
 
 /**
@@ -80,7 +79,7 @@ export class LiveSession {
     this.journal = resumable ? Journal.from(items) : null
     const counted = Math.max(options.carriedOver?.tail.seq ?? 0, options.carriedOver?.seen ?? 0)
     const ticket = resumable ? new ResumeTicket(this.head.id, (hash) => deps.rotated(this, hash)) : null
-    const ring = resumable ? new EventRing(RING_BYTES, RING_AGE, counted) : null
+    const ring = resumable ? new EventRing(deps.ringBytes, RING_AGE, counted) : null
 
     this.#caller = new CallerLine(door, clock, {
       message: (message) => {
@@ -217,6 +216,7 @@ export class LiveSession {
       case 'dismiss_caller':
         // Nobody comes back for what is kept: what the provider still owes is read again.
         this.#upstream.valve.release('replay_full')
+        this.#money?.stop()
         return this.#dismiss(effect.reason, now)
       case 'close_upstream':
         this.#ear.listen(null)

@@ -18,7 +18,10 @@ export function pursePort(
     refuse: (fault, eventId) => session.say(Buffer.from(errorEvent(fault, eventId))),
     tell: (event) => outbox.tell(event),
     emit: (event) => session.say(Buffer.from(JSON.stringify(event))),
+    paceAudio: (times, burst) => caller.paceAudio(times, burst),
+    audioTaken: (length) => caller.audioCame(length),
     holdInput: (isHeld) => (isHeld ? caller.valve.hold('limit') : caller.valve.release('limit')),
+    responseExpected: () => session.dispatch({ type: 'response_requested' }),
     responseRefused: () => session.dispatch({ type: 'response_refused' }),
     end: (reason) => session.dispatch({ type: 'end_requested', reason }),
   }

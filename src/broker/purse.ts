@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts'
 import { FaultError } from '../faults.ts'
 import type { Message } from '../frames/peer.ts'
-import type { GateEffect, GatePolicy } from '../limits/gate.ts'
+import type { GateEffect, GatePolicy } from '../limits/gate-state.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
 import type { BudgetLevel, Refusal } from '../limits/limits.ts'
-import { ms, seconds, type Tokens, wholeMs } from '../units.ts'
+import { type Ms, ms, seconds, type Tokens, wholeMs } from '../units.ts'
 import type { ParleyServerEvent } from '../wire/parley-events.ts'
 import { GateRunner } from './gate-runner.ts'
 import { child, count, type Loose, text } from './provider-events.ts'
@@ -18,6 +18,9 @@ export interface PursePolicy extends GatePolicy {
   readonly smallestResponse: Tokens
   /** Shares of a budget at which the caller is warned, percent, lowest first. */
   readonly budgetWarnings: readonly number[]
+  /** How many times faster than it is spoken audio is taken, after so much of it at once. */
+  readonly inputPace: number
+  readonly inputBurst: Ms
 }
 
 /** What the purse asks of the session it belongs to. */
@@ -31,8 +34,14 @@ export interface PursePort {
   tell(event: ParleyServerEvent): void
   /** A standard event of the broker's own, to the caller. */
   emit(event: Loose): void
+  /** From now on audio is taken `times` as fast as it is spoken, after `burst` of it. */
+  paceAudio(times: number, burst: Ms): void
+  /** Audio has been taken that takes so long to speak. */
+  audioTaken(length: Ms): void
   /** Stops reading the caller, or goes on. */
   holdInput(isHeld: boolean): void
+  /** A response is to come that nobody has asked the provider for. */
+  responseExpected(): void
   /** Nothing comes of a response that was expected. */
   responseRefused(): void
   end(reason: Extract<GateEffect, { type: 'end' }>['reason']): void
@@ -41,7 +50,7 @@ export interface PursePort {
 }
 
 /** A response that waits for the gate. */
-type Held = { wish: ResponseWish } & (
+type Held = { wish: ResponseWish; kind: 'response' | 'apart' } & (
   | { by: 'caller'; event: Loose; message: Message }
   /** The provider would have started it after a spoken turn. */
   | { by: 'turn' }
@@ -93,12 +102,14 @@ export class Purse implements Disposable {
 
   /** Before the caller is let in: resolves once it is known who starts responses. */
   async open(): Promise<void> {
+    this.#port.paceAudio(this.#policy.inputPace, this.#policy.inputBurst)
     this.look()
     await this.#gate.answered
   }
 
+  /** Nothing is bought any more, and nothing waited for. */
   [Symbol.dispose](): void {
-    this.#held.clear()
+    this.withdraw('all')
     this.#gate[Symbol.dispose]()
   }
 
@@ -110,12 +121,23 @@ export class Purse implements Disposable {
 
   /** A caller's `response.create`: passes it on now, later, smaller, or not at all. */
   asked(event: Loose, message: Message): void {
-    this.#ask(`asked ${++this.#asked}`, { by: 'caller', event, message, wish: wishOf(event, message) })
+    this.#ask(`asked ${++this.#asked}`, {
+      by: 'caller',
+      event,
+      message,
+      kind: kindOf(child(event, 'response')),
+      wish: wishOf(event, message),
+    })
   }
 
   /** The broker's own wish for a response. */
   ask(response: Loose): void {
-    this.#ask(`own ${++this.#asked}`, { by: 'broker', response, wish: wishOf({ response }, null) })
+    this.#ask(`own ${++this.#asked}`, {
+      by: 'broker',
+      response,
+      kind: kindOf(response),
+      wish: wishOf({ response }, null),
+    })
   }
 
   /** The caller cancels, or speaks over what it has not been answered yet. */
@@ -129,15 +151,20 @@ export class Purse implements Disposable {
   }
 
   /** Audio is on its way; most of it changes nothing. */
-  audioCame(): void {
+  audioCame(length: Ms): void {
+    this.#port.audioTaken(length)
     const { buffered } = this.#books.meter
     if (buffered - this.#lookedAt > LOOK_AGAIN_MS) this.look()
   }
 
   /** What the next response may cost has changed. */
   look(): void {
-    this.#lookedAt = this.#books.meter.buffered
-    this.#gate.dispatch({ type: 'need_changed', next: this.#books.meter.next() })
+    const { meter } = this.#books
+    this.#lookedAt = meter.buffered
+    for (const [key, { wish }] of this.#held) {
+      this.#gate.dispatch({ type: 'estimated', key, ...meter.need(wish, this.#policy.smallestResponse) })
+    }
+    this.#gate.dispatch({ type: 'need_changed', next: meter.next() })
   }
 
   // ---- what the provider does ----
@@ -145,12 +172,13 @@ export class Purse implements Disposable {
   /** A turn was committed that the caller expects an answer to. */
   turnTaken(): void {
     this.withdraw('turn')
-    this.#ask(TURN, { by: 'turn', wish: USUAL })
+    this.#port.responseExpected()
+    this.#ask(TURN, { by: 'turn', kind: 'response', wish: USUAL })
   }
 
-  responseStarted(id: string): void {
+  responseStarted(id: string, isApart: boolean): void {
     const { most } = this.#books.meter.need(USUAL, this.#policy.smallestResponse)
-    this.#gate.dispatch({ type: 'opened', id, cost: most, isResponse: true })
+    this.#gate.dispatch({ type: 'opened', id, cost: most, kind: isApart ? 'apart' : 'response' })
   }
 
   notStarted(): void {
@@ -159,7 +187,7 @@ export class Purse implements Disposable {
 
   transcriptionOwed(itemId: string, length: number): void {
     const cost = this.#books.meter.transcription(ms(length))
-    this.#gate.dispatch({ type: 'opened', id: `t ${itemId}`, cost, isResponse: false })
+    this.#gate.dispatch({ type: 'opened', id: `t ${itemId}`, cost, kind: 'transcription' })
   }
 
   /** Something is over. `spent`: what it was booked at; nothing where it was booked before, or cost nothing. */
@@ -196,7 +224,7 @@ export class Purse implements Disposable {
   #ask(key: string, held: Held): void {
     this.#held.set(key, held)
     const { most, least } = this.#books.meter.need(held.wish, this.#policy.smallestResponse)
-    this.#gate.dispatch({ type: 'asked', response: { key, most, least } })
+    this.#gate.dispatch({ type: 'asked', response: { key, kind: held.kind, most, least } })
   }
 
   #perform(effect: Exclude<GateEffect, { type: 'reserve' }>): void {
@@ -219,7 +247,10 @@ export class Purse implements Disposable {
         return this.#refuse(held, effect.refusal)
       }
       case 'cancel':
-        return this.#port.command({ type: 'response.cancel', response_id: effect.id })
+        this.#port.command({ type: 'response.cancel', response_id: effect.id })
+        // It was to answer a turn, which must not be left without an answer.
+        if (this.#turns.expectsResponses && !this.#held.has(TURN)) this.turnTaken()
+        return
       case 'hold_input':
         return this.#port.holdInput(true)
       case 'take_input':
@@ -264,6 +295,8 @@ export class Purse implements Disposable {
     this.#port.tell({ type: 'parley.throttled', action, account, limit, wait_ms })
   }
 }
+
+const kindOf = (response: Loose | null) => (response?.conversation === 'none' ? 'apart' : 'response')
 
 function wishOf(event: Loose, message: Message | null): ResponseWish {
   const response = child(event, 'response')

@@ -1,4 +1,4 @@
-import { NOTHING_HELD, plus } from '../limits/gate.ts'
+import { NOTHING_HELD, plus } from '../limits/holding.ts'
 import type { Holding } from '../limits/limits.ts'
 import {
   added,

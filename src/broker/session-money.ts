@@ -6,6 +6,7 @@ import type { PriceRow } from '../meter/price-row.ts'
 import type { LedgerRecord } from '../meter/record.ts'
 import { sumTokens, tokensIn, tokensOut } from '../meter/usage.ts'
 import { between, type Instant, ms, type Tokens, tokens } from '../units.ts'
+import { isOwnEvent } from './own-event.ts'
 import { child, count, type Loose, text } from './provider-events.ts'
 import type { Purse, PursePort } from './purse.ts'
 import type { SessionBooks } from './session-books.ts'
@@ -73,14 +74,19 @@ export class SessionMoney {
     return this.#purse?.open() ?? null
   }
 
+  /** The end is decided: nothing is bought any more. What is under way is still booked. */
+  stop(): void {
+    this.#purse?.[Symbol.dispose]()
+  }
+
   /** The session is over. `endsAt`: when it would have ended by itself, for one that was cut because nobody spoke. */
   close(now: Instant, endsAt: Instant | null): void {
-    this.#purse?.[Symbol.dispose]()
+    this.stop()
     this.books.close(endsAt === null ? null : ms(Math.max(0, Math.round(between(now, endsAt)))))
   }
 
   /** A record of this session is in the books for good. */
-  settled(record: LedgerRecord, { room, level }: Settled): void {
+  settled(record: LedgerRecord, { held, room, level }: Settled): void {
     const { usage } = record
     this.#port.tell({
       type: 'parley.usage',
@@ -94,12 +100,13 @@ export class SessionMoney {
       estimated: record.estimated,
     })
     this.#purse?.levelIs(level)
-    if (this.#tokensPerMinute !== null && record.kind === 'response') this.#tellRate(this.#tokensPerMinute, room)
+    if (this.#tokensPerMinute !== null && record.kind === 'response')
+      this.#tellRate(this.#tokensPerMinute, held.tokens, room)
   }
 
-  /** In OpenAI's shape, in the provider's place. */
-  #tellRate(limit: Tokens, room: Room): void {
-    const remaining = Math.min(limit, room.tokens ?? limit)
+  /** In OpenAI's shape, in the provider's place. What the session holds in advance is still its own to use. */
+  #tellRate(limit: Tokens, held: Tokens, room: Room): void {
+    const remaining = Math.min(limit, held + (room.tokens ?? limit))
     const reset_seconds = Math.round((60_000 * (limit - remaining)) / Math.max(1, limit)) / 1_000
     const rate_limits = [{ name: 'tokens', limit, remaining, reset_seconds }]
     this.#port.emit({ type: 'rate_limits.updated', event_id: `event_${randomUUID()}`, rate_limits })
@@ -113,7 +120,7 @@ export class SessionMoney {
     const length = ms((bytes / this.#rates.input) * 1_000)
     this.#heard += length
     this.books.meter.audioCame(length)
-    this.#purse?.audioCame()
+    this.#purse?.audioCame(length)
   }
 
   itemCreated(event: Loose): void {
@@ -161,8 +168,9 @@ export class SessionMoney {
     return this.#purse?.isHolding === true
   }
 
-  cancelled(): void {
-    this.#purse?.withdraw('all')
+  /** A caller's `response.cancel`: of a response that it names, or of whatever is to come. */
+  cancelled(event: Loose): void {
+    if (text(event, 'response_id') === null) this.#purse?.withdraw('all')
   }
 
   // ---- the provider's events ----
@@ -223,8 +231,9 @@ export class SessionMoney {
         const response = child(event, 'response')
         const id = text(response, 'id')
         if (id === null) return 'pass'
-        this.books.began(id, response?.conversation_id === null)
-        this.#purse?.responseStarted(id)
+        const isApart = response?.conversation_id === null
+        this.books.began(id, isApart)
+        this.#purse?.responseStarted(id, isApart)
         return 'pass'
       }
       case 'response.done': {
@@ -251,7 +260,8 @@ export class SessionMoney {
     if (this.#turns.failed(event)) return 'keep'
     const code = text(child(event, 'error'), 'code')
     if (code === 'conversation_already_has_active_response') this.#purse?.notStarted()
-    return 'pass'
+    // What the broker itself has asked for is nobody else's business.
+    return isOwnEvent(text(child(event, 'error'), 'event_id')) ? 'keep' : 'pass'
   }
 
   #committed(itemId: string): void {

@@ -163,8 +163,7 @@ function lowestRate(accounts: readonly Account[]): Tokens | null {
 }
 
 function policyOf({ throttle, budgetWarnings }: PlanConfig, transcribesOnly: boolean) {
-  const { maxDelay, refusalsBeforeClose, smallestResponse } = throttle
-  return { maxDelay, refusalsBeforeClose, smallestResponse, grace: GRACE, transcribesOnly, budgetWarnings }
+  return { ...throttle, grace: GRACE, transcribesOnly, budgetWarnings }
 }
 
 function refusalFault({ account, limit, wait }: Refusal): FaultError {

@@ -8,6 +8,18 @@ export type UpdatedVerdict =
   /** The same session with turn taking as the caller set it. */
   | { show: Loose }
 
+/** An update that the provider has not answered yet. */
+interface Update {
+  readonly ours: boolean
+  readonly eventId: string | null
+  /** What the caller wants of `create_response` once it is answered. */
+  readonly wanted: boolean
+  /** Turn detection as the update sets it; undefined where it says nothing of it. */
+  readonly detection: Loose | null | undefined
+  /** The broker has put its own `create_response` in place of the caller's. */
+  readonly isChanged: boolean
+}
+
 /**
  * Who starts responses after a spoken turn. Near a limit the broker does: the provider is told `create_response: false`,
  * while the caller goes on seeing what it asked for. Pure: events in, events out.
@@ -16,17 +28,27 @@ export class TurnControl {
   #isTaken = false
   /** What the caller wants of `create_response`; true until it says otherwise, as the provider's default is. */
   #wanted = true
+  /** The same, as the provider has last confirmed it. */
+  #confirmed = true
   /** Turn detection as the provider holds it; null where it is off. */
   #detection: Loose | null = null
   /** Updates on their way, oldest first: whose each answer will be. */
-  readonly #underWay: { ours: boolean; eventId: string | null }[] = []
+  readonly #underWay: Update[] = []
   /** The item of the turn that detection has just closed. */
   #closedTurn: string | null = null
   #updates = 0
 
-  /** True while the broker starts the responses that the caller expects to come by themselves. */
+  /** Does the caller expect responses to spoken turns to come by themselves? */
+  get expectsResponses(): boolean {
+    return this.#wanted && this.#detection !== null
+  }
+
+  /**
+   * True while nobody but the broker starts the responses that the caller expects. The provider's own word counts, not
+   * what it has been told: until it has confirmed, it does as before.
+   */
   get startsResponses(): boolean {
-    return this.#isTaken && this.#wanted && this.#detection !== null
+    return this.expectsResponses && this.#detection?.create_response === false
   }
 
   /** The `session.update` that takes over; null when there is nothing to tell the provider. */
@@ -37,29 +59,39 @@ export class TurnControl {
 
   giveBack(): Loose | null {
     this.#isTaken = false
-    return this.#tell(this.#wanted)
+    return this.#tell(true)
   }
 
   /** A caller's `session.update`: the event to send in its place, or null to send it as it came. */
   outgoing(event: Loose): Loose | null {
-    this.#underWay.push({ ours: false, eventId: text(event, 'event_id') })
-    const detection = child(child(child(event.session, 'audio'), 'input'), 'turn_detection')
-    if (detection === null) return null
-    this.#wanted = typeof detection.create_response === 'boolean' ? detection.create_response : true
-    if (!this.#isTaken || !this.#wanted) return null
-    return withDetection(event, { ...detection, create_response: false })
+    const given = child(child(event.session, 'audio'), 'input')?.turn_detection as Loose | null | undefined
+    const isObject = typeof given === 'object' && given !== null
+    if (isObject) this.#wanted = typeof given.create_response === 'boolean' ? given.create_response : true
+    const isChanged = isObject && this.#isTaken && this.#wanted
+    const detection = isObject || given === null ? given : undefined
+    this.#underWay.push({ ours: false, eventId: text(event, 'event_id'), wanted: this.#wanted, detection, isChanged })
+    return isChanged ? withDetection(event, { ...given, create_response: false }) : null
   }
 
   /** The provider's `session.created` or `.updated`. */
   updated(event: Loose): UpdatedVerdict {
     const detection = child(child(child(event.session, 'audio'), 'input'), 'turn_detection')
     this.#detection = detection
-    const isOurs = event.type === 'session.updated' && this.#underWay.shift()?.ours === true
-    if (isOurs) return { show: 'nothing' }
-    if (event.type === 'session.created') this.#wanted = detection?.create_response !== false
-    if (detection === null || !this.#isTaken || detection.create_response === this.#wanted)
+    const creates = detection?.create_response !== false
+    if (event.type === 'session.created') {
+      this.#wanted = creates
+      this.#confirmed = creates
       return { show: 'as it came' }
-    return { show: withDetection(event, { ...detection, create_response: this.#wanted }) }
+    }
+    const update = this.#underWay.shift()
+    if (update?.ours === true) return { show: 'nothing' }
+    // Where the broker has not meddled, the provider's word is what the caller set.
+    const isPlain = update?.detection !== undefined && update.detection !== null && !update.isChanged
+    const wanted = isPlain ? creates : (update?.wanted ?? this.#wanted)
+    this.#confirmed = wanted
+    if (isPlain && !this.#underWay.some((later) => !later.ours)) this.#wanted = wanted
+    if (detection === null || creates === wanted) return { show: 'as it came' }
+    return { show: withDetection(event, { ...detection, create_response: wanted }) }
   }
 
   /** An `error` of the provider; true when it answers an update of the broker's own, which is nobody else's business. */
@@ -71,7 +103,9 @@ export class TurnControl {
     )
     if (at < 0) return false
     const [update] = this.#underWay.splice(at, 1)
-    return update?.ours === true
+    if (update?.ours === true) return true
+    this.#wanted = this.#underWay.findLast((other) => !other.ours)?.wanted ?? this.#confirmed
+    return false
   }
 
   /** Turn detection has closed a turn, or committed silence by itself; its item follows. */
@@ -87,14 +121,22 @@ export class TurnControl {
   }
 
   #tell(createResponse: boolean): Loose | null {
-    const detection = this.#detection
-    if (detection === null || !this.#wanted || detection.create_response === createResponse) return null
+    // What the caller is about to change must not be put back.
+    const coming = this.#underWay.findLast((update) => !update.ours && update.detection !== undefined)
+    const detection = coming === undefined ? this.#detection : merged(this.#detection, coming.detection ?? null)
+    if (detection === null || !this.#wanted) return null
+    const isSettled = this.#underWay.every((update) => !update.ours && !update.isChanged)
+    if (isSettled && (detection.create_response !== false) === createResponse) return null
     const eventId = `parley_turns_${++this.#updates}`
-    this.#underWay.push({ ours: true, eventId })
+    this.#underWay.push({ ours: true, eventId, wanted: this.#wanted, detection: undefined, isChanged: true })
     const turn_detection = { ...detection, create_response: createResponse }
     const session = { type: 'realtime', audio: { input: { turn_detection } } }
     return { type: 'session.update', event_id: eventId, session }
   }
+}
+
+function merged(held: Loose | null, given: Loose | null): Loose | null {
+  return held !== null && given !== null && held.type === given.type ? { ...held, ...given } : given
 }
 
 function withDetection(event: Loose, turn_detection: Loose): Loose {

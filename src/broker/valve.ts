@@ -1,7 +1,7 @@
 import type { Peer } from '../frames/peer.ts'
 
 /** Why a peer is not being read. Any one reason is enough. */
-export type HoldReason = 'opening' | 'other_side_slow' | 'too_fast' | 'replay_full' | 'limit'
+export type HoldReason = 'opening' | 'other_side_slow' | 'too_fast' | 'audio_too_fast' | 'replay_full' | 'limit'
 
 /** Reads from a peer while nobody has a reason against it. */
 export class Valve {

@@ -125,6 +125,10 @@ export interface ThrottleConfig {
   /** How long a response is held before it is refused. */
   maxDelay: Ms
   refusalsBeforeClose: number
+  /** How many times faster than it is spoken a caller's audio is taken, where tokens or money are limited at all. */
+  inputPace: number
+  /** Audio that may come at once before that. */
+  inputBurst: Ms
 }
 
 export interface TenantConfig {

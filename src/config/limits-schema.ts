@@ -55,6 +55,13 @@ export const throttle = z
     smallestResponse: tokenCount.optional(),
     maxDelay: duration.prefault('10s'),
     refusalsBeforeClose: z.int().min(1).max(1_000).default(20),
+    inputPace: z
+      .number()
+      .min(1)
+      .max(1_000)
+      .default(1.5)
+      .meta({ description: 'How many times faster than it is spoken audio is taken; what comes faster waits' }),
+    inputBurst: duration.prefault('30s'),
   })
   .prefault({})
 

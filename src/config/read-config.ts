@@ -6,6 +6,7 @@ import { PriceSheet, PriceSheetError } from '../meter/price-sheet.ts'
 import type { Config } from './config.ts'
 import { type Problem, relations } from './relations.ts'
 import { PolicyFile, type PolicyInput } from './schema.ts'
+import { withStandIns } from './stand-ins.ts'
 import { toDomain } from './to-domain.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -14,10 +15,10 @@ export type Env = Readonly<Record<string, string | undefined>>
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly Problem[]
-  constructor(problems: readonly Problem[]) {
-    super(
-      `the policy file has ${problems.length} problem(s):\n${problems.map((p) => `  ${p.path}: ${p.message}`).join('\n')}`,
-    )
+  /** `source`: what they are in, as its owner calls it. */
+  constructor(problems: readonly Problem[], source = 'the policy file') {
+    const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
+    super(`${source} has ${count}:\n${problems.map((p) => `  ${p.path}: ${p.message}`).join('\n')}`)
     this.problems = problems
   }
 }
@@ -40,7 +41,11 @@ export function configFrom(input: PolicyInput): Config {
 
 function build(raw: unknown, problems: Problem[], folder: string): Config {
   const parsed = PolicyFile.safeParse(raw)
-  if (!parsed.success) throw new ConfigError([...problems, ...parsed.error.issues.flatMap(describe)])
+  if (!parsed.success) {
+    const { issues } = parsed.error
+    const rest = PolicyFile.safeParse(withStandIns(raw, issues))
+    throw new ConfigError([...problems, ...issues.flatMap(describe), ...(rest.success ? relations(rest.data) : [])])
+  }
   const file = parsed.data
   const plans = Object.keys(file.plans).length > 0 ? file.plans : PolicyFile.shape.plans.parse({ default: {} })
   problems.push(...relations({ ...file, plans }))
@@ -80,7 +85,7 @@ function parseYaml(text: string, path: string, problems: Problem[]): unknown {
     return parse(text)
   } catch (error) {
     if (!(error instanceof YAMLParseError)) throw error
-    problems.push({ path, message: error.message.split('\n')[0] ?? '' })
+    problems.push({ path, message: (error.message.split('\n')[0] ?? '').replace(/:$/, '') })
     return null
   }
 }
@@ -90,6 +95,11 @@ export function describe(issue: z.core.$ZodIssue): Problem[] {
   const path = pathOf(issue.path)
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ path: pathOf([...issue.path, key]), message: 'is not a setting' }))
+  }
+  if (issue.code === 'invalid_key')
+    return issue.issues.map(({ message }) => ({ path, message: `the name: ${message}` }))
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
+    return [{ path, message: `is missing: expected ${issue.expected}` }]
   }
   return [{ path, message: issue.message }]
 }

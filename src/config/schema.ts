@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { SCOPES } from '../auth/scopes.ts'
+import { type Ms, ms } from '../units.ts'
 import { budgetWarnings, installationLimits, planLimits, tenantLimits, throttle } from './limits-schema.ts'
 import { ledger, objective, outbound, prices, webhooks } from './money-schema.ts'
 import { duration, size } from './quantities.ts'
@@ -43,9 +44,12 @@ const model = z
 const NUDGE = 'Ask in one short sentence whether the person is still there.'
 const GOODBYE = 'The call ends in a moment. Say goodbye in one short, friendly sentence.'
 
-const session = z.strictObject({
+const writtenSession = z.strictObject({
   maxDuration: duration.prefault('30m'),
-  warnings: z.array(duration).prefault(['60s', '10s']),
+  warnings: z
+    .array(duration)
+    .optional()
+    .meta({ description: 'Left out: 60s and 10s before the end, where the session is longer than that' }),
   wrapUp: z
     .strictObject({
       before: duration.prefault('20s'),
@@ -57,14 +61,17 @@ const session = z.strictObject({
   idle: z
     .strictObject({
       limit: duration.prefault('60s'),
-      warnBefore: duration.prefault('10s'),
+      warnBefore: duration
+        .optional()
+        .meta({ description: 'Left out: 10s, or half of the limit where that is not longer' }),
       nudge: z
         .strictObject({ times: z.int().min(1).max(10).default(1), instructions: z.string().default(NUDGE) })
         .nullable()
         .default(null),
     })
     .nullable()
-    .prefault({}),
+    .optional()
+    .meta({ description: 'Left out: a limit of 60s, where the session is longer than that' }),
   toolTimeout: duration.prefault('60s'),
   longestUtterance: duration.prefault('2m'),
   resumeWindow: duration.nullable().prefault('30s'),
@@ -72,8 +79,29 @@ const session = z.strictObject({
   opening: duration.prefault('15s'),
 })
 
+type WrittenSession = z.output<typeof writtenSession>
+
+const WARNINGS = [ms(60_000), ms(10_000)]
+const IDLE = { limit: ms(60_000), nudge: null }
+const WARN_BEFORE = ms(10_000)
+
+/** What was left out must never be at odds with what was written: a session of 30 s has no warning 60 s before its end. */
+function withFittingDefaults({ warnings, idle, ...written }: WrittenSession) {
+  const isShorter = (time: Ms) => time < written.maxDuration
+  const limited = idle === undefined ? (isShorter(IDLE.limit) ? IDLE : null) : idle
+  return { ...written, warnings: warnings ?? WARNINGS.filter(isShorter), idle: limited && withWarning(limited) }
+}
+
+function withWarning({
+  limit,
+  warnBefore,
+  ...idle
+}: Omit<NonNullable<WrittenSession['idle']>, 'warnBefore'> & { warnBefore?: Ms | undefined }) {
+  return { ...idle, limit, warnBefore: warnBefore ?? (WARN_BEFORE < limit ? WARN_BEFORE : ms(Math.floor(limit / 2))) }
+}
+
 export const plan = z.strictObject({
-  session: session.prefault({}),
+  session: writtenSession.transform(withFittingDefaults).prefault({}),
   maxOutputTokens: z.int().min(1).nullable().default(null),
   tools: z.boolean().default(true),
   locked: z.array(z.string()).default([]),
@@ -105,9 +133,10 @@ const tenant = tenantSettings.extend({
     .default([]),
 })
 
+const A_PORT = 'expected a port: 1 to 65535, or 0 for a free one'
 const listener = z.strictObject({
   host: z.string().default('127.0.0.1'),
-  port: z.int().min(0).max(65_535),
+  port: z.int(A_PORT).min(0, A_PORT).max(65_535, A_PORT),
   tls: z
     .union([z.literal('self-signed'), z.strictObject({ certFile: z.string(), keyFile: z.string() })])
     .nullable()
@@ -135,6 +164,8 @@ const door = z.strictObject({
   slowReader: duration.prefault('5s'),
 })
 
+export const redisUrl = z.string().regex(/^(rediss?|unix):/, 'expected redis://, rediss:// or unix://')
+
 /** The policy file, as an operator writes it. */
 export const PolicyFile = z.strictObject({
   listeners: z
@@ -145,10 +176,7 @@ export const PolicyFile = z.strictObject({
   redis: z
     .strictObject({
       /** Left out: an embedded private Redis. */
-      url: z
-        .string()
-        .regex(/^(rediss?|unix):/, 'expected redis://, rediss:// or unix://')
-        .optional(),
+      url: redisUrl.optional(),
       serverBin: z.string().optional(),
       durability: z.enum(['everysec', 'strict']).default('everysec'),
       maxMemory: size.prefault('256MiB'),

@@ -18,6 +18,8 @@ export interface SocketPeerOptions {
 const CLOSE_TIMEOUT = ms(3_000)
 /** With this much waiting a ping is not answered, bytes: who floods pings and reads nothing gets nothing. */
 const MOST_BEFORE_PONG = 16 * 1_024
+/** What the other side may still send once it has been told to close, bytes: what was on its way. */
+const MOST_AFTER_GOODBYE = 1_024 * 1_024
 const PING = Buffer.from('parley')
 
 const flush = (peer: SocketPeer) => peer.flush()
@@ -40,6 +42,8 @@ export class SocketPeer implements Peer {
   /** More was waiting than the socket's own buffer holds; its end is to be told. */
   #wasFull = false
   #isClosing = false
+  /** Bytes that came after our close frame had been sent. */
+  #afterGoodbye = 0
   /** What the other side's close frame said. */
   #closure: { code: number; reason: string } | null = null
   #closeTimer: Disposable | null = null
@@ -117,6 +121,9 @@ export class SocketPeer implements Peer {
   // ---- in ----
 
   #arrived(chunk: Buffer): void {
+    if (this.#isClosing) this.#afterGoodbye += chunk.length
+    // Only the answering close frame is wanted; whoever has this much to say before it is cut off.
+    if (this.#afterGoodbye > MOST_AFTER_GOODBYE) return void this.#socket.destroy()
     this.#reader.push(chunk)
     this.#walk()
   }

@@ -8,7 +8,7 @@ import { nanoUsd } from '../units.ts'
 
 export interface LimitRouteDeps extends ViewerDeps {
   limits: LimitStore
-  /** The accounts that a principal may look at; for the operator, who is null, the installation's and every tenant's. */
+  /** The accounts that a principal may look at; for the operator, who is null, the installation's alone. */
   accountsOf(principal: Principal | null): readonly Account[]
 }
 

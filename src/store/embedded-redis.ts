@@ -112,7 +112,8 @@ export class EmbeddedRedis implements AsyncDisposable {
     const wrapper = onPath('setpriv', this.#path)
     const [command, args] =
       wrapper === null ? [this.#binary, [conf]] : [wrapper, ['--pdeathsig', 'TERM', this.#binary, conf]]
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    // A group of its own: Ctrl-C at a terminal reaches the whole group of this process, and sessions that drain need Redis.
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], detached: true })
     this.#child = child
     writeFileSync(join(this.#folder, 'server.pid'), String(child.pid), { mode: 0o600 })
     const { promise, resolve: ready, reject } = Promise.withResolvers<void>()

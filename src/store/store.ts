@@ -24,8 +24,13 @@ export class Store implements AsyncDisposable {
     const place = config.redisUrl ?? (embedded as EmbeddedRedis).address
     const store = new Store(connectRedis(place, log), place, embedded)
     try {
+      // The rejection only says that the connection was closed; the reason comes as an event of its own.
+      let why: string | null = null
+      store.redis.once('error', (error: Error) => {
+        why = error.message
+      })
       await store.redis.connect().catch((error: Error) => {
-        throw new Error(`Redis cannot be reached: ${error.message}`)
+        throw new Error(`Redis cannot be reached: ${why ?? error.message}`)
       })
       await checkRedis(store.redis, log)
       return store

@@ -23,7 +23,9 @@ export async function decodeFile(file: string): Promise<Buffer> {
     .audioCodec('pcm_s16le')
     .format('s16le')
     .duration(LONGEST_SECONDS)
-    .on('error', (error: Error) => reject(new Error(`${file} cannot be read as audio: ${error.message}`)))
+    .on('error', (error: Error) =>
+      reject(new Error(`${file} cannot be read as audio: ${error.message.trim().split('\n').at(-1)}`)),
+    )
     .on('end', () => resolve())
     .pipe(sink)
   await promise

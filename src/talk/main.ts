@@ -6,11 +6,13 @@ import { z } from 'zod'
 import { systemClock } from '../clock.ts'
 import { later, ms } from '../units.ts'
 import { decodeFile } from './decode-file.ts'
+import { TALKS_TO } from './defaults.ts'
 import { wav } from './wav.ts'
 
-const USAGE = `npm run talk [-- <audio file>] [--url ws://127.0.0.1:8080] [--key <api key>] [--model <name>] [--out answer.wav]
+const USAGE = `npm run talk [-- [<audio file>] [--url ${TALKS_TO.url}] [--key <api key>] [--model <name>] [--out answer.wav]]
 
-Speaks a recording to a running Parley as a microphone would, and writes what comes back.
+Speaks a recording to a running Parley as a microphone would, and writes what comes back. Left out: a recording that is
+part of Parley, and the demo key that \`npm start\` has made.
 `
 /** 100 ms of 24 kHz 16-bit audio: what one append carries here. */
 const STEP_BYTES = 4_800
@@ -34,7 +36,7 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      url: { type: 'string', default: 'ws://127.0.0.1:8080' },
+      url: { type: 'string', default: TALKS_TO.url },
       key: { type: 'string' },
       model: { type: 'string', default: 'gpt-realtime' },
       out: { type: 'string', default: 'answer.wav' },
@@ -47,11 +49,21 @@ async function main(): Promise<void> {
   }
   const key = values.key ?? demoKey()
   const pcm = await decodeFile(positionals[0] ?? fileURLToPath(SAMPLE))
-  const url = `${values.url.replace(/\/+$/, '')}/v1/realtime?model=${encodeURIComponent(values.model)}`
-  const socket = new WebSocket(url, { headers: { Authorization: `Bearer ${key}` } })
+  const socket = new WebSocket(doorOf(values.url, values.model), { headers: { Authorization: `Bearer ${key}` } })
   const answer = await converse(socket, Buffer.concat([pcm, Buffer.alloc(TAIL_BYTES)]))
   writeFileSync(values.out, wav(answer))
   say(`${(answer.length / 48_000).toFixed(1)} s of answer written to ${values.out}`)
+}
+
+/** Any address of a Parley, the door's own among them. Throws a plain sentence for what is none. */
+function doorOf(address: string, model: string): URL {
+  const url = URL.parse(address)
+  if (url === null || !/^(https?|wss?):$/.test(url.protocol)) {
+    throw new Error(`--url takes an address such as ${TALKS_TO.url}, not '${address}'`)
+  }
+  url.pathname = `${url.pathname.replace(/(\/v1(\/realtime)?)?\/*$/, '')}/v1/realtime`
+  url.searchParams.set('model', model)
+  return url
 }
 
 /** Speaks, listens, and hangs up once everything has been said and answered. Resolves to the last answer's audio. */
@@ -65,7 +77,7 @@ async function converse(socket: WebSocket, pcm: Buffer): Promise<Buffer> {
     resolve(Buffer.concat(heard))
     socket.close(1000)
   }
-  socket.on('error', (error) => reject(new Error(`no connection: ${error.message}. Is Parley running (npm start)?`)))
+  socket.on('error', (error) => reject(new Error(`no connection: ${hintFor(error)}`)))
   socket.on('close', (code, reason) => reject(new Error(`the connection was closed (${code} ${reason.toString()})`)))
   socket.on('message', (data) => {
     const event = ServerEvent.parse(JSON.parse(data.toString()))
@@ -99,6 +111,15 @@ async function converse(socket: WebSocket, pcm: Buffer): Promise<Buffer> {
   return promise
 }
 
+/** What went wrong and, where that is known, what to do about it. */
+function hintFor(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ECONNREFUSED') return `${error.message}. Is Parley running there (npm start)?`
+  if (/self-signed|certificate/.test(error.message)) {
+    return `${error.message.split(';')[0]}. Set NODE_EXTRA_CA_CERTS as \`npm start\` says, or use the http:// address`
+  }
+  return error.message
+}
+
 /** As a microphone does: each piece when it would have been spoken. Calls `done` after the last. */
 function speak(socket: WebSocket, pcm: Buffer, done: () => void): void {
   const begun = systemClock.now()
@@ -113,9 +134,9 @@ function speak(socket: WebSocket, pcm: Buffer, done: () => void): void {
 }
 
 function demoKey(): string {
-  const file = '.parley/demo-key'
-  if (!existsSync(file)) throw new Error('no key: start Parley first (npm start), or give one with --key')
-  return readFileSync(file, 'utf8').trim()
+  const { keyFile } = TALKS_TO
+  if (!existsSync(keyFile)) throw new Error('no key: start Parley first (npm start), or give one with --key')
+  return readFileSync(keyFile, 'utf8').trim()
 }
 
 function say(line: string): void {

@@ -2,23 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { Instant } from '../units.ts'
 
 /** What can be told to a webhook. Receivers must expect more to come. */
-export const WEBHOOK_EVENTS = [
-  'job.queued',
-  'job.started',
-  'job.succeeded',
-  'job.failed',
-  'job.canceled',
-  'job.expired',
-  'batch.completed',
-  'batch.failed',
-  'batch.expired',
-  'batch.cancelled',
-  'session.ended',
-  'file.expired',
-  'budget.warning',
-  'objective.stepped',
-  'webhook.disabled',
-] as const
+export const WEBHOOK_EVENTS = ['budget.warning', 'objective.stepped', 'webhook.disabled'] as const
 export type WebhookEventType = (typeof WEBHOOK_EVENTS)[number]
 
 /** Somebody who wants to be told: an operator's `webhooks` in the policy file. */

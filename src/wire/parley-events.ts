@@ -68,7 +68,7 @@ export const ParleyGap = z.object({
 /** The session goes on at a new provider connection; `items` turns were put back. What was in flight is lost. */
 export const ParleyRestored = z.object({ type: z.literal('parley.restored'), items: z.int().min(0) })
 
-/** The last event of every session whose caller is there to hear it. */
+/** The end of a session, told to a caller who is there to hear it; an `error` event and the closure may follow. */
 export const ParleySessionEnded = z.object({
   type: z.literal('parley.session_ended'),
   reason: z.enum(endReasons),

@@ -18,7 +18,7 @@ describe('the event ring', () => {
     )
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), fc.nat(20), (steps, first) => {
-        const ring = new EventRing(bytes(2_000), ms(10_000), first)
+        const ring = new EventRing(() => bytes(2_000), ms(10_000), first)
         const sent: Message[] = []
         let now = 0
         let acknowledged = first
@@ -49,7 +49,7 @@ describe('the event ring', () => {
   })
 
   test('S5 nothing that fits is ever lost', () => {
-    const ring = new EventRing(bytes(1_000), ms(60_000))
+    const ring = new EventRing(() => bytes(1_000), ms(60_000))
     for (let i = 0; i < 10; i++) ring.push(message(100, i), instant(i))
     expect(ring.since(0)?.gap).toBeNull()
     expect(ring.since(0)?.frames.length).toBe(10)

@@ -164,6 +164,17 @@ describe('money', () => {
     expect(rate.rate_limits).toMatchObject([{ name: 'tokens', limit: 6_000 }])
   })
 
+  test('L3 the rate a client is told of is what it may still use, whatever is reserved for it in advance', async () => {
+    await start({ limits: { session: { tokensPerMinute: 60_000 } } })
+    using caller = await connect()
+    await caller.ask('say: one')
+    const bought = await caller.next('parley.usage')
+    const { rate_limits } = (await caller.next('rate_limits.updated')) as unknown as { rate_limits: Event[] }
+    // Text that is read costs 4,000 nano-dollars a token, and weighs 1.
+    const weighed = Math.ceil(Number(bought.cost_nano_usd) / 4_000)
+    expect(rate_limits).toMatchObject([{ limit: 60_000, remaining: 60_000 - weighed, reset_seconds: weighed / 1_000 }])
+  })
+
   test('L3 what does not fit is delayed or refused with the wait, in OpenAI words, with the id of the event', async () => {
     await start({
       limits: { session: { tokensPerMinute: 3_000 } },

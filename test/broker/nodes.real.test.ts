@@ -96,6 +96,29 @@ describe('two nodes on one Redis', () => {
     expect((await third.next('parley.restored')).items).toBe(2)
   })
 
+  test('S5 a caller of a node that was killed and started again at its address is told to come back, and then goes on', async () => {
+    const { redis } = one.store
+    using first = await Caller.connect(one.door('model=gpt-realtime&parley=1'), demo.key)
+    const { resume_token, session_id } = await introduced(first)
+    await first.ask('my name is Ada')
+    const records = new SessionRecords(redis, 'test')
+    for (;;) if (((await records.read(session_id))?.tail?.items.length ?? 0) >= 2) break
+    const seen = first.events.filter((event) => !event.type.startsWith('parley.')).length
+    first.vanish()
+    for (;;) if ((await records.read(session_id))?.phase === 'parked') break
+    await redis.hset(keys.session(session_id), 'owner', 'predecessor')
+    await redis.set(keys.node('predecessor'), two.url)
+
+    using early = back(two, resume_token, seen)
+    expect((await early.next('error')).error).toMatchObject({ code: 'overloaded', retry_after_ms: 2_000 })
+    expect((await early.closed()).code).toBe(1013)
+    await redis.del(keys.node('predecessor'))
+    using late = back(two, resume_token, seen)
+    expect(await late.next('parley.restored')).toMatchObject({ items: 2 })
+    late.socket.close(1000)
+    await late.closed()
+  })
+
   test('S7 the operator ends a session through any node', async () => {
     using caller = await Caller.connect(one.door('model=gpt-realtime&parley=1'), demo.key)
     const { session_id } = await introduced(caller)

@@ -58,6 +58,7 @@ describe('who starts responses', () => {
 
   test('L3 only turns that detection has closed are answered by themselves, each once', () => {
     const control = taken()
+    control.updated({ type: 'session.updated', session: session(off) })
     expect(control.mustStart('typed')).toBe(false)
     control.turnClosed('spoken')
     expect(control.mustStart('spoken')).toBe(true)
@@ -70,5 +71,58 @@ describe('who starts responses', () => {
     expect(control.failed({ type: 'error', error: { event_id: 'mine' } })).toBe(false)
     expect(control.failed({ type: 'error', error: { event_id: 'parley_turns_1' } })).toBe(true)
     expect(control.failed({ type: 'error', error: { event_id: null, param: 'session.voice' } })).toBe(false)
+  })
+
+  test('L3 until the provider has confirmed, it does as before: no turn is answered twice, and none by nobody', () => {
+    const control = taken()
+    control.turnClosed('before')
+    expect(control.mustStart('before')).toBe(false)
+    control.updated({ type: 'session.updated', session: session(off) })
+    control.giveBack()
+    control.turnClosed('between')
+    expect(control.mustStart('between')).toBe(true)
+    control.updated({ type: 'session.updated', session: session(on) })
+    control.turnClosed('after')
+    expect(control.mustStart('after')).toBe(false)
+  })
+
+  test("L3 an answer to the caller's update shows its own view although control was given back meanwhile", () => {
+    const control = taken()
+    control.updated({ type: 'session.updated', session: session(off) })
+    control.outgoing({ type: 'session.update', session: { type: 'realtime', instructions: 'x' } })
+    control.giveBack()
+    expect(control.updated({ type: 'session.updated', session: session(off) })).toMatchObject({
+      show: { session: session(on) },
+    })
+    expect(control.updated({ type: 'session.updated', session: session(on) })).toEqual({ show: 'nothing' })
+  })
+
+  test('L3 control that is taken again before giving it back was confirmed is told again', () => {
+    const control = taken()
+    control.updated({ type: 'session.updated', session: session(off) })
+    control.giveBack()
+    expect(control.take()).toMatchObject({ session: session(off) })
+  })
+
+  test('L3 what the caller is just changing is not put back by the broker', () => {
+    const control = new TurnControl()
+    control.updated(created)
+    control.outgoing({ type: 'session.update', session: session({ type: 'server_vad', threshold: 0.9 }) })
+    expect(control.take()).toMatchObject({
+      session: session({ type: 'server_vad', threshold: 0.9, create_response: false }),
+    })
+    const turnedOff = new TurnControl()
+    turnedOff.updated(created)
+    turnedOff.outgoing({ type: 'session.update', session: session(null) })
+    expect(turnedOff.take()).toBeNull()
+  })
+
+  test('L3 an update that the provider refuses has changed nothing', () => {
+    const control = taken()
+    control.updated({ type: 'session.updated', session: session(off) })
+    control.outgoing({ type: 'session.update', event_id: 'bad', session: session({ ...off, threshold: 7 }) })
+    expect(control.startsResponses).toBe(false)
+    control.failed({ type: 'error', error: { event_id: 'bad' } })
+    expect(control.startsResponses).toBe(true)
   })
 })

@@ -69,6 +69,43 @@ door: { softBacklog: 2MiB }
     expect(problems.some((p) => p.startsWith('plans.default.session.idle.limit: expected a duration'))).toBe(true)
   })
 
+  test('R4 what is misspelt hides no other problem, and is not told twice', () => {
+    const problems = problemsOf(`
+providers: { openai: { type: openai }, local: { type: loopback } }
+models: { a: { provider: openai }, b: { provider: opanai }, c: { provider: local, knd: transcription } }
+plans:
+  default: { session: { maxDuration: 5m, idle: { limit: 1h } }, models: [a, b, c, d] }
+  other: { toools: false }
+tenants: { Acme: {}, t: { plan: other }, u: { plan: gold } }
+objective: { perDay: $5, steps: [{ at: 100, models: { a: c } }] }
+`)
+    expect(problems).toEqual([
+      'providers.openai.apiKey: is missing: expected string',
+      'models.c.knd: is not a setting',
+      'plans.other.toools: is not a setting',
+      'tenants.Acme: the name: expected 1 to 40 of a-z, 0-9 and _',
+      "models.b.provider: no provider is named 'opanai'",
+      'plans.default.session.idle.limit: must be shorter than maxDuration',
+      "plans.default.models: no model is named 'd'",
+      "tenants.u.plan: no plan is named 'gold'",
+    ])
+    expect(problemsOf('models: [a]\nplans: { default: { models: [a] } }\n')).toHaveLength(1)
+  })
+
+  test('R4 what is left out is never at odds with what is written', () => {
+    const sessionOf = (session: string) =>
+      readConfig(`plans: { default: { session: ${session} } }`, {}).plans.get('default')?.session
+    expect(sessionOf('{}')).toMatchObject({
+      durationWarnings: [60_000, 10_000],
+      idle: { limit: 60_000, warnBefore: 10_000 },
+    })
+    expect(sessionOf('{ maxDuration: 60s }')).toMatchObject({ durationWarnings: [10_000], idle: null })
+    expect(sessionOf('{ idle: { limit: 8s } }')).toMatchObject({
+      idle: { limit: 8_000, warnBefore: 4_000, nudge: null },
+    })
+    expect(sessionOf('{ idle: null }')).toMatchObject({ idle: null })
+  })
+
   test('R4 environment references are filled in, and a missing one is a problem', () => {
     const yaml = `providers: { openai: { type: openai, apiKey: "$\{KEY}" } }`
     expect(readConfig(yaml, { KEY: 'sk-1' }).providers.get('openai')).toMatchObject({ apiKey: 'sk-1' })

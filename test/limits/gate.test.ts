@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type GateEvent, type GatePolicy, type GateState, gate, gateDeadline, openGate } from '../../src/limits/gate.ts'
+import { gate, gateDeadline } from '../../src/limits/gate.ts'
+import { type GateEvent, type GatePolicy, type GateState, openGate } from '../../src/limits/gate-state.ts'
 import type { BudgetLevel, Holding, Refusal, Room } from '../../src/limits/limits.ts'
 import { type Instant, instant, ms, type NanoUsd, type Tokens } from '../../src/units.ts'
 
@@ -45,7 +46,7 @@ class Rig {
     return this.do({ type: 'refused', refusal, room, level: nearest })
   }
   asks(key: string, most = hold(100), least = hold(20)) {
-    return this.do({ type: 'asked', response: { key, most, least } })
+    return this.do({ type: 'asked', response: { key, kind: 'response', most, least } })
   }
   /** A session with a standing lease for a response of 100. */
   static atEase(): Rig {
@@ -75,21 +76,21 @@ describe('the gate with plenty', () => {
   test('L3 what the lease covers starts at once, without asking anybody', () => {
     const rig = Rig.atEase()
     expect(rig.asks('a')).toEqual(['start a'])
-    expect(rig.do({ type: 'opened', id: 'r1', cost: hold(100), isResponse: true })).not.toContain('cancel')
+    expect(rig.do({ type: 'opened', id: 'r1', cost: hold(100), kind: 'response' })).not.toContain('cancel')
   })
 
   test('L3 responses that the provider starts by itself are covered too, and the lease is renewed after each', () => {
     const rig = Rig.atEase()
-    expect(rig.do({ type: 'opened', id: 'r1', cost: hold(100), isResponse: true })).toEqual([])
+    expect(rig.do({ type: 'opened', id: 'r1', cost: hold(100), kind: 'response' })).toEqual([])
     expect(rig.do({ type: 'closed', id: 'r1', spent: hold(5) })).toEqual([])
-    expect(rig.do({ type: 'opened', id: 'r2', cost: hold(100), isResponse: true })).toEqual([])
+    expect(rig.do({ type: 'opened', id: 'r2', cost: hold(100), kind: 'response' })).toEqual([])
     expect(rig.do({ type: 'closed', id: 'r2', spent: hold(30) })).toEqual(['reserve'])
     expect(rig.state.lease).toEqual(hold(75))
   })
 
   test('L5 what was spent while a reservation was on its way is not counted as held', () => {
     const rig = Rig.atEase()
-    rig.do({ type: 'opened', id: 'r1', cost: hold(100), isResponse: true })
+    rig.do({ type: 'opened', id: 'r1', cost: hold(100), kind: 'response' })
     expect(rig.asks('b')).toEqual(['reserve'])
     rig.do({ type: 'closed', id: 'r1', spent: hold(90) })
     rig.granted(hold(200))
@@ -122,7 +123,7 @@ describe('the ladder', () => {
     const rig = Rig.tight()
     rig.asks('a')
     expect(rig.refused(tooFast(4_000))).toEqual(['delay a'])
-    expect(gateDeadline(rig.state, policy)).toBe(at(4_000))
+    expect(gateDeadline(rig.state)).toBe(at(4_000))
     expect(rig.do({ type: 'tick' }, 3_999)).toEqual([])
     expect(rig.do({ type: 'tick' }, 1)).toEqual(['reserve'])
     expect(rig.granted(hold(100))).toEqual(['start a'])
@@ -150,7 +151,7 @@ describe('the ladder', () => {
     }
     rig.asks('c')
     rig.granted(hold(100))
-    rig.do({ type: 'opened', id: 'r', cost: hold(100), isResponse: true })
+    rig.do({ type: 'opened', id: 'r', cost: hold(100), kind: 'response' })
     rig.do({ type: 'closed', id: 'r', spent: hold(100) })
     for (const key of ['d', 'e']) {
       rig.asks(key)
@@ -162,18 +163,18 @@ describe('the ladder', () => {
 
   test('L3 a response that the provider started although the broker had taken over is cancelled', () => {
     const rig = Rig.tight()
-    expect(rig.do({ type: 'opened', id: 'r1', cost: hold(100), isResponse: true })).toEqual(['cancel'])
+    expect(rig.do({ type: 'opened', id: 'r1', cost: hold(100), kind: 'response' })).toEqual(['cancel'])
   })
 
   test('L3 with plenty again the provider starts responses by itself again', () => {
     const rig = Rig.tight()
     rig.asks('a')
     rig.granted(hold(100), { money: hold(100).money, tokens: hold(100).tokens })
-    rig.do({ type: 'opened', id: 'r', cost: hold(100), isResponse: true })
+    rig.do({ type: 'opened', id: 'r', cost: hold(100), kind: 'response' })
     // Too little to be at ease: what was not needed goes back instead.
     expect(rig.do({ type: 'closed', id: 'r', spent: hold(60) }, 6_000)).toEqual(['reserve'])
     rig.granted(hold(0), { money: hold(10_000).money, tokens: hold(10_000).tokens })
-    expect(rig.state.asking).toMatchObject({ standing: true })
+    expect(rig.state.asking).toMatchObject({ for: 'standing' })
     expect(rig.granted(hold(110))).toEqual(['give_back'])
     expect(rig.state.mode).toBe('free')
   })
@@ -183,7 +184,7 @@ describe('the ladder', () => {
     rig.asks('a')
     rig.refused(tooFast(4_000))
     rig.do({ type: 'withdrawn', key: 'a' })
-    expect(gateDeadline(rig.state, policy) ?? 0).not.toBe(at(10_000))
+    expect(gateDeadline(rig.state) ?? 0).not.toBe(at(10_000))
     expect(rig.do({ type: 'tick' }, 4_000)).not.toContain('start a')
   })
 })
@@ -207,7 +208,7 @@ describe('money', () => {
     const rig = Rig.atEase()
     rig.asks('a')
     expect(rig.do({ type: 'store_away' })).toEqual([])
-    rig.do({ type: 'opened', id: 'r', cost: hold(100), isResponse: true })
+    rig.do({ type: 'opened', id: 'r', cost: hold(100), kind: 'response' })
     rig.do({ type: 'closed', id: 'r', spent: hold(100) })
     rig.asks('b')
     for (let waited = 0; waited < 14_500; waited += 500) {
@@ -225,7 +226,7 @@ describe('transcription by the minute', () => {
     expect(rig.refused(tooFast(2_000))).toEqual(['hold_input'])
     expect(rig.do({ type: 'tick' }, 2_000)).toEqual(['reserve'])
     expect(rig.granted(hold(11))).toEqual(['take_input'])
-    rig.do({ type: 'opened', id: 'item', cost: hold(10), isResponse: false })
+    rig.do({ type: 'opened', id: 'item', cost: hold(10), kind: 'transcription' })
     rig.do({ type: 'closed', id: 'item', spent: hold(9) })
     rig.do({ type: 'need_changed', next: hold(10) })
     expect(rig.refused(tooDear, level(995, 1_000))).toEqual(['end budget_spent'])

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
@@ -54,3 +54,14 @@ test('R1 a process that took the number of a server left behind is not ended in 
   expect(foreign.exitCode ?? foreign.signalCode).toBeNull()
   foreign.kill('SIGKILL')
 })
+
+test.runIf(process.platform === 'linux')(
+  'S7 Ctrl-C at a terminal, which reaches every process of a group, leaves the server to sessions that drain',
+  async () => {
+    using folder = new TempFolder()
+    await using server = await start(folder)
+    // After the name in brackets: state, parent, process group.
+    const [, , group] = readFileSync(`/proc/${server.pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    expect(group).toBe(String(server.pid))
+  },
+)

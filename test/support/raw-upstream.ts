@@ -7,6 +7,8 @@ export class RawUpstream implements AsyncDisposable {
   readonly received: string[] = []
   readonly requests: IncomingMessage[] = []
   readonly sockets: WebSocket[] = []
+  /** Frames of each connection, as `received` has them of all. */
+  readonly heard: string[][] = []
   readonly #server: Server
   readonly #wss: WebSocketServer
   #wake = Promise.withResolvers<void>()
@@ -15,10 +17,13 @@ export class RawUpstream implements AsyncDisposable {
     this.#server = server
     this.#wss = new WebSocketServer({ server, maxPayload: 64 * 1024 * 1024 })
     this.#wss.on('connection', (socket, request) => {
+      const heard: string[] = []
+      this.heard.push(heard)
       this.sockets.push(socket)
       this.requests.push(request)
       socket.on('message', (data) => {
         this.received.push(data.toString())
+        heard.push(data.toString())
         this.#notice()
       })
       socket.on('close', () => this.#notice())

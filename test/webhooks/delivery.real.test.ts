@@ -135,7 +135,7 @@ describe('webhooks', () => {
     const { queue, tools } = installation([
       all.endpoint(),
       some.endpoint({ events: ['budget.warning'], secrets: [secret(3), secret(2)] }),
-      none.endpoint({ events: ['job.failed'] }),
+      none.endpoint({ events: ['objective.stepped'] }),
     ])
     work(tools)
     const event = somethingHappened()
@@ -312,13 +312,13 @@ describe('webhooks', () => {
     const [slow, quick] = [await receiver(), await receiver()]
     slow.answer = () => undefined
     const { queue, tools } = installation([
-      slow.endpoint({ events: ['job.failed'] }),
-      quick.endpoint({ events: ['job.queued'] }),
+      slow.endpoint({ events: ['objective.stepped'] }),
+      quick.endpoint({ events: ['budget.warning'] }),
     ])
     work(tools)
-    for (let i = 0; i < 50; i++) await queue.publish(somethingHappened({ type: 'job.failed' }))
+    for (let i = 0; i < 50; i++) await queue.publish(somethingHappened({ type: 'objective.stepped' }))
     await slow.count(4)
-    for (let i = 0; i < 10; i++) await queue.publish(somethingHappened({ type: 'job.queued' }))
+    for (let i = 0; i < 10; i++) await queue.publish(somethingHappened({ type: 'budget.warning' }))
     await quick.count(10)
     expect(slow.heard).toHaveLength(4)
   })

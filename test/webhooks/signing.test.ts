@@ -59,9 +59,9 @@ describe('events', () => {
 
   test('Q1 go to those who asked for them', () => {
     const endpoint = { url: 'https://a.example.com/?token=secret', secrets: [], events: null }
-    expect(wants(endpoint, 'job.failed')).toBe(true)
-    expect(wants({ ...endpoint, events: ['job.failed'] }, 'job.failed')).toBe(true)
-    expect(wants({ ...endpoint, events: ['job.failed'] }, 'job.queued')).toBe(false)
+    expect(wants(endpoint, 'objective.stepped')).toBe(true)
+    expect(wants({ ...endpoint, events: ['objective.stepped'] }, 'objective.stepped')).toBe(true)
+    expect(wants({ ...endpoint, events: ['objective.stepped'] }, 'budget.warning')).toBe(false)
     expect(endpointId(endpoint)).toMatch(/^[0-9a-f]{16}$/)
   })
 })

@@ -38,7 +38,8 @@ const PING_MS = 20_000
  * query `fault=…` or the header `x-loopback-fault`, or for all connections through `faults`.
  */
 export class Loopback implements AsyncDisposable {
-  readonly bills: BillRecord[] = []
+  /** What was billed, and when. */
+  readonly bills: (BillRecord & { at: Instant })[] = []
   /** Sessions that are over, by their ids: when, and the close code of the line; 1006 where it was lost. */
   readonly closures = new Map<string, { at: Instant; code: number }>()
   /** Requests as they came, newest last: what a client really sent. Of credentials only that they were given. */
@@ -131,7 +132,7 @@ export class Loopback implements AsyncDisposable {
       return
     }
     const connection = new Connection(ws, url, faults, this.#options, (record) => {
-      if (this.bills.length < MOST_RECORDS) this.bills.push(record)
+      if (this.bills.length < MOST_RECORDS) this.bills.push({ ...record, at: this.#options.clock.now() })
     })
     this.#connections.add(connection)
     ws.on('close', (code) => {

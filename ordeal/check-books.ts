@@ -34,8 +34,8 @@ export function owners({ provider, witness }: Evidence, records: readonly Booked
 export interface Books {
   readonly findings: Finding[]
   readonly owned: Owned[]
-  /** Bills that neither a record nor an estimate was there for until they were told. */
-  readonly unknown: ReadonlySet<string>
+  /** By the bill's id: nano-dollars of what was in flight that nobody knew of until it was told, beyond any estimate. */
+  readonly unknown: ReadonlyMap<string, number>
 }
 
 /** M3: after the truth about what was in flight has been told, the ledger is the provider's own count. */
@@ -43,8 +43,13 @@ export async function checkBooks(evidence: Evidence): Promise<Books> {
   const waiting = await settled(evidence, 20_000)
   const before = await recordsOf(evidence.ledger)
   const owned = owners(evidence, before)
-  const known = new Set(before.map(({ record }) => record.providerId))
-  const unknown = new Set(owned.flatMap(({ bill }) => (known.has(bill.id) ? [] : [bill.id])))
+  const known = Map.groupBy(before, ({ record }) => record.providerId)
+  const unknown = new Map(
+    owned.map(({ bill }) => {
+      const booked = (known.get(bill.id) ?? []).reduce((sum, { record }) => sum + record.cost, 0)
+      return [bill.id, Math.max(0, worthOf(bill.model, countOf(bill)).money - booked)]
+    }),
+  )
   const truths = await tellTruth(evidence, owned, before)
   const stillWaiting = await settled(evidence, 20_000)
   const after = await recordsOf(evidence.ledger)

@@ -1,10 +1,10 @@
 import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
-import type { LimitStore, Running, Settled, Settlement } from '../limits/limit-store.ts'
+import { LEASE_MS, type LimitStore, type Running, type Settled, type Settlement } from '../limits/limit-store.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import { later, ms } from '../units.ts'
+import { type Instant, later, ms } from '../units.ts'
 
 /** How long to wait before what could not be settled is tried again: first, and at most. */
 const FIRST_RETRY_MS = 200
@@ -30,6 +30,8 @@ export class Bookkeeper implements AsyncDisposable {
   readonly #open = new Map<Settlement, (settled: Settled) => void>()
   /** Responses under way whose start the store may not know of, by record. */
   readonly #notes = new Map<string, Running>()
+  /** Sessions that are over and whose leases the store may still hold, and until when that matters. */
+  readonly #releases = new Map<string, Instant>()
   /** How many settlements each session still waits for. */
   readonly #owing = new Map<string, number>()
   /** Sessions whose last settlement somebody waits for. */
@@ -63,6 +65,23 @@ export class Bookkeeper implements AsyncDisposable {
     const { session } = settlement.record
     this.#owing.set(session, (this.#owing.get(session) ?? 0) + 1)
     void this.#try(settlement)
+  }
+
+  /** Gives back what a session that is over holds; tried again until it has, or its lease would have ended by itself. */
+  async release(session: string): Promise<void> {
+    this.#releases.set(session, later(this.#clock.now(), ms(LEASE_MS)))
+    await this.#release(session)
+  }
+
+  async #release(session: string): Promise<void> {
+    const until = this.#releases.get(session)
+    if (until === undefined) return
+    const isReleased = await this.#store.release(session).then(
+      () => true,
+      () => false,
+    )
+    if (isReleased || this.#clock.now() >= until) this.#releases.delete(session)
+    else this.#tryLater()
   }
 
   /** Notes a response that has begun, for a crash of this node; tried again for as long as it is under way. */
@@ -171,6 +190,7 @@ export class Bookkeeper implements AsyncDisposable {
 
   /** Oldest first, some at a time; goes on at once while the store takes them. */
   async #tryAgain(): Promise<void> {
+    await Promise.all([...this.#releases.keys()].slice(0, AT_ONCE).map((session) => this.#release(session)))
     await Promise.all([...this.#notes.values()].slice(0, AT_ONCE).map((running) => this.#note(running)))
     while (this.#open.size > 0 && this.#retry === null) {
       await Promise.all([...this.#open.keys()].slice(0, AT_ONCE).map((settlement) => this.#try(settlement)))

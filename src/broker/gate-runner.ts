@@ -3,6 +3,7 @@ import { gate, gateDeadline } from '../limits/gate.ts'
 import { type GateEffect, type GateEvent, type GatePolicy, type GateState, openGate } from '../limits/gate-state.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
 import type { Account, BudgetLevel, Holding } from '../limits/limits.ts'
+import { later, ms } from '../units.ts'
 import { Alarm } from './alarm.ts'
 
 /** What the gate brings about outside. */
@@ -12,12 +13,23 @@ export interface GatePort {
   levelIs(level: BudgetLevel | null): void
 }
 
+export interface GateRunnerDeps {
+  readonly store: LimitStore
+  readonly clock: Clock
+  /** Resolves once the store has everything that the session has bought by now. */
+  settled(): Promise<void>
+}
+
+/** So long a reservation waits for what is still to be settled; then the store counts as away, as it does for a command. */
+const SETTLED_WITHIN = ms(300)
+
 /** The impure half of a session's gate: keeps its state, one timer at its own deadline, and asks the shared store. */
 export class GateRunner implements Disposable {
   readonly #session: string
   readonly #accounts: readonly Account[]
   readonly #policy: GatePolicy
   readonly #store: LimitStore
+  readonly #settled: () => Promise<void>
   readonly #clock: Clock
   readonly #port: GatePort
   readonly #alarm: Alarm
@@ -30,13 +42,14 @@ export class GateRunner implements Disposable {
     session: string,
     accounts: readonly Account[],
     policy: GatePolicy,
-    { store, clock }: { store: LimitStore; clock: Clock },
+    { store, clock, settled }: GateRunnerDeps,
     port: GatePort,
   ) {
     this.#session = session
     this.#accounts = accounts
     this.#policy = policy
     this.#store = store
+    this.#settled = settled
     this.#clock = clock
     this.#port = port
     this.#alarm = new Alarm(clock, () => this.dispatch({ type: 'tick' }))
@@ -68,11 +81,18 @@ export class GateRunner implements Disposable {
     this.#answered.resolve()
   }
 
+  async #isSettled(): Promise<boolean> {
+    const late = Promise.withResolvers<boolean>()
+    using _alarm = this.#clock.at(later(this.#clock.now(), SETTLED_WITHIN), () => late.resolve(false))
+    return await Promise.race([this.#settled().then(() => true), late.promise])
+  }
+
   async #reserve(want: Holding, least: Holding, standing: boolean): Promise<void> {
     const accounts = this.#accounts
-    const grant = await this.#store
-      .reserve({ session: this.#session, accounts, want, least, standing })
-      .catch(() => null)
+    // What was spent and is in no counter yet would be free to be spent again: a reservation says what is held in all.
+    const isSettled = await this.#isSettled()
+    const reservation = { session: this.#session, accounts, want, least, standing }
+    const grant = isSettled ? await this.#store.reserve(reservation).catch(() => null) : null
     this.#answered.resolve()
     if (this.#isOver) return
     if (grant === null) return this.dispatch({ type: 'store_away' })

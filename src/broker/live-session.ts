@@ -214,6 +214,8 @@ export class LiveSession {
       case 'returned':
         return
       case 'dismiss_caller':
+        // Nobody comes back for what is kept: what the provider still owes is read again.
+        this.#upstream.valve.release('replay_full')
         this.#money?.stop()
         return this.#dismiss(effect.reason, now)
       case 'close_upstream':

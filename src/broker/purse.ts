@@ -88,10 +88,16 @@ export class Purse implements Disposable {
     this.#policy = policy
     this.#port = port
     const { session, accounts } = books.options
-    this.#gate = new GateRunner(session, accounts, policy, deps, {
-      perform: (effect) => this.#perform(effect),
-      levelIs: (level) => this.levelIs(level),
-    })
+    this.#gate = new GateRunner(
+      session,
+      accounts,
+      policy,
+      { ...deps, settled: () => books.settled() },
+      {
+        perform: (effect) => this.#perform(effect),
+        levelIs: (level) => this.levelIs(level),
+      },
+    )
   }
 
   /** Before the caller is let in: resolves once it is known who starts responses. */

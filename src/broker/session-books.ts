@@ -101,6 +101,11 @@ export class SessionBooks {
     return this.#book(record)
   }
 
+  /** Resolves once the store has everything that was booked. */
+  settled(): Promise<void> {
+    return this.#keeper.settled(this.options.session)
+  }
+
   /** The session is over: what the provider has not accounted for is booked as far as it is known. */
   close(idleCutBy: Ms | null): void {
     for (const id of this.#open) {

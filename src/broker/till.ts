@@ -54,7 +54,11 @@ export class Till {
 
   /** Takes the session's slots and counts its start, or counts nothing. Throws the fault to refuse with. */
   async admit(head: SessionHead): Promise<void> {
-    const answer = await this.#deps.store.admit(head.id, this.#accounts(head))
+    const answer = await this.#deps.store.admit(head.id, this.#accounts(head)).catch((error: unknown) => {
+      // A store that did not answer may still have done what it was asked.
+      void this.#deps.keeper.release(head.id)
+      throw error
+    })
     if (!answer.ok) throw refusalFault(answer.refusal)
   }
 
@@ -66,7 +70,7 @@ export class Till {
   /** Gives everything back once the last record of the session is settled. */
   async leave(session: string): Promise<void> {
     await this.#deps.keeper.settled(session)
-    await this.#deps.store.release(session).catch(() => undefined)
+    await this.#deps.keeper.release(session)
   }
 
   /** Opens the books of a session whose provider has been reached. */

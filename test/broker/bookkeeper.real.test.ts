@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { Bookkeeper } from '../../src/broker/bookkeeper.ts'
+import type { LimitStore } from '../../src/limits/limit-store.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { RedisLimitStore } from '../../src/store/redis-limit-store.ts'
 import { account, quiet, record, SimulatedLimits } from '../support/limits.ts'
@@ -15,6 +16,19 @@ const settlement = (id: string) => ({
   keep: null,
 })
 
+/** The same store, of which one method fails while it is away. */
+function withOutage(real: RedisLimitStore, method: keyof LimitStore) {
+  const flaky = { isAway: true, store: real }
+  flaky.store = new Proxy(real, {
+    get: (target, name) => {
+      if (name === method && flaky.isAway) return () => Promise.reject(new Error('away'))
+      const value = Reflect.get(target, name) as unknown
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  return flaky
+}
+
 /** A Redis that nobody answers for. */
 function nowhere(): RedisLimitStore {
   const redis = new Redis({ path: '/nowhere', lazyConnect: true, enableOfflineQueue: false })
@@ -27,26 +41,35 @@ test('M3 the start of a response that could not be noted is noted when the store
   using folder = new TempFolder()
   const clock = new ManualClock()
   const limits = new SimulatedLimits(redis.store.redis)
-  let isAway = true
-  const store = new Proxy(limits.store, {
-    get: (real, name) => {
-      if (name === 'running' && isAway) return () => Promise.reject(new Error('away'))
-      const value = Reflect.get(real, name) as unknown
-      return typeof value === 'function' ? value.bind(real) : value
-    },
-  })
-  await using keeper = new Bookkeeper('node', folder.path, store, clock, quiet, new Metrics())
+  const flaky = withOutage(limits.store, 'running')
+  await using keeper = new Bookkeeper('node', folder.path, flaky.store, clock, quiet, new Metrics())
   const accounts = [account('session', 's')]
   await limits.store.admit('s', accounts)
   await keeper.running({ session: 's', record: record('s', 'heard', 500, 10) })
   await keeper.running({ session: 's', record: record('s', 'over', 500, 10) })
   keeper.book({ record: record('s', 'over', 100, 10), accounts, keep: null })
   await keeper.settled('s')
-  isAway = false
+  flaky.isAway = false
   clock.pass(1_000)
   const lease = `${limits.root}:lease:s`
   while ((await redis.store.redis.hexists(lease, 'running:s:heard')) === 0) await new Promise(setImmediate)
   expect(await redis.store.redis.hexists(lease, 'running:s:over')).toBe(0)
+})
+
+test('L4 what could not be given back while the store was away is given back as soon as it is there', async () => {
+  await using redis = await TestStore.open()
+  using folder = new TempFolder()
+  const clock = new ManualClock()
+  const limits = new SimulatedLimits(redis.store.redis)
+  const flaky = withOutage(limits.store, 'release')
+  await using keeper = new Bookkeeper('node', folder.path, flaky.store, clock, quiet, new Metrics())
+  const accounts = [account('tenant', 't', { sessions: 1 })]
+  await limits.store.admit('s', accounts)
+  await keeper.release('s')
+  expect(await limits.store.state(accounts)).toMatchObject([{ sessions: 1 }])
+  flaky.isAway = false
+  clock.pass(1_000)
+  while ((await limits.store.state(accounts))[0]?.sessions !== 0) await new Promise(setImmediate)
 })
 
 test('M3 what a killed process left is settled by the next one of its folder, also one that starts at once', async () => {

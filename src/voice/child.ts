@@ -47,7 +47,8 @@ class Stream {
 const streams = new Map<number, Stream>()
 
 function tell(message: FromChild): void {
-  process.send?.(message)
+  // A parent that is gone is told nothing; `disconnect` ends this process.
+  process.send?.(message, undefined, undefined, () => undefined)
 }
 
 async function audio(batch: Extract<ToChild, { type: 'audio' }>): Promise<void> {

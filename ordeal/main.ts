@@ -38,7 +38,7 @@ async function main(): Promise<boolean> {
       seed: Number(values.seed),
       brokers: Number(values.brokers),
       lengthMs: Number(values.minutes) * 60_000,
-      callers: Number(values.callers ?? (values.quick ? 60 : 80)),
+      callers: Number(values.callers ?? 80),
       keep: values.keep,
     },
     (line) => process.stdout.write(`${line}\n`),

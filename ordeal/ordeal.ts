@@ -74,7 +74,7 @@ export async function ordeal(order: Order, say: (line: string) => void): Promise
   let number = 0
   const crowd = async (isEnough: () => boolean) => {
     const seat = async (first: number) => {
-      await after(first * 60)
+      await after(first * 25)
       while (!isEnough()) {
         const dice = Dice.of(order.seed, `caller ${++number}`)
         const script = scriptOf(dice, [...premises.tenants.keys()], premises.users)
@@ -86,16 +86,17 @@ export async function ordeal(order: Order, say: (line: string) => void): Promise
   const isLate = () => Date.now() - began > order.lengthMs
   await crowd(() => witness.sessions.size >= order.sessions || isLate())
   const admitted = witness.sessions.size
+  const took = Date.now() - began
 
   // The installation's own budget is set so that it ends while some still talk.
   const spent = await spentOf(redis)
   premises.installation.money = spent + LAST_STRETCH_NANO
   fleet.reload(premises)
-  const last = number + order.callers * 2
+  const last = number + Math.min(order.callers * 2, order.sessions / 4)
   await crowd(() => number >= last)
   await conduct.stop()
   say(
-    `\n${admitted} sessions let in within ${Math.round((Date.now() - began) / 1_000)} s, then ${witness.sessions.size - admitted} ` +
+    `\n${admitted} sessions let in within ${Math.round(took / 1_000)} s, then ${witness.sessions.size - admitted} ` +
       `until the money of all was gone; ${witness.attempts.length} tries, ${sum(witness, 'resumes')} resumes, ` +
       `${witness.doubles.tried} double ones, ${witness.delayed} responses delayed`,
   )

@@ -57,7 +57,7 @@ export function premises(sessions: number) {
   return {
     tenants: new Map(Object.entries(tenants)),
     /** Every user has about a dozen sessions in a run. */
-    users: Math.max(8, Math.round(sessions / 60)),
+    users: Math.max(20, Math.round(sessions / 60)),
     admin: makeKey('admin', ''),
     installation: of({ tokensPerMinute: 1_200_000, sessions: 110 }),
   }

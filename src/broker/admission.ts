@@ -269,7 +269,7 @@ function wishedModel(config: Config, principal: Principal, wish: Wish): { model:
   return { model: asked, kind: isTranscription ? 'transcription' : model.kind }
 }
 
-/** What a secret fixes for this session: a model left open at minting is fixed by the one asked for now. */
+/** What a secret fixes for this session: a model left open at minting is fixed by the one asked for at its start. */
 function grantFor(secret: SecretGrant, model: string, kind: SessionHead['kind']): NonNullable<SessionHead['grant']> {
   const session = kind === 'conversation' ? { ...secret.session, model } : secret.session
   return { session, unlocked: [...secret.unlocked], limits: secret.limits }

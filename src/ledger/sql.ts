@@ -219,7 +219,7 @@ const GROUP_COLUMNS: Record<Group, string> = {
 export const groupColumns = (groups: readonly Group[]): string[] =>
   GROUPS.filter((group) => groups.includes(group)).map((group) => GROUP_COLUMNS[group])
 
-/** A condition with its values; `next` is the number of its first placeholder. */
+/** A condition with its values; `next` is the number of its first parameter. */
 export function where(filter: RecordFilter, table = 'r'): Statement {
   const parts: string[] = []
   const values: Cell[] = []

@@ -219,7 +219,7 @@ function goOn(from: GateState, before: readonly GateEffect[], policy: GatePolicy
   return { state: { ...state, lease, asking: asked, retryAt: null }, effects }
 }
 
-/** What to ask the store for; null when nothing is missing, or too much for now. */
+/** What to ask the store for; null when nothing is missing, or too much at the moment. */
 function whatToAsk(state: GateState, policy: GatePolicy, now: Instant): Pick<Asking, 'for' | 'want' | 'least'> | null {
   const bound = committed(state)
   const first = state.waiting[0]

@@ -32,7 +32,7 @@ test('L5 what is spent and not yet settled is not given out again: a reservation
   // 700 of the budget's 1,000 are spent, and Redis does not know it yet.
   gate.dispatch({ type: 'asked', response: { key: 'a', kind: 'response', most: hold(600, 0), least: hold(600, 0) } })
   clock.pass(300)
-  while (gate.state.asking !== null) await new Promise(setImmediate)
+  while (gate.state.stuckSince === null) await new Promise(setImmediate)
   expect(await limits.store.state(accounts)).toMatchObject([{ money: [{ spent: 0, held: 0 }] }])
 
   await limits.store.settle({ record: record('s', 'before', 700, 0), accounts, keep: null })

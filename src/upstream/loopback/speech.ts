@@ -43,7 +43,7 @@ export function answerTo(question: Question): Answer {
   }
   const said = SAY.exec(text)?.[1]?.trim()
   const heardMs = question.audio === null ? 0 : (question.audio.length / question.bytesPerSecond) * 1_000
-  const line = said ?? placeholder(question, heardMs)
+  const line = said ?? standIn(question, heardMs)
   if (question.modality === 'text') return { kind: 'text', text: line }
   const asked = Number(SPEAK_FOR.exec(text)?.[1] ?? 0) * 1_000
   if (question.audio !== null && asked === 0) {
@@ -59,7 +59,7 @@ export function answerTo(question: Question): Answer {
   return { kind: 'audio', transcript: line, lengthMs, audio: (from, to) => tone(from, to, question.bytesPerSecond) }
 }
 
-function placeholder(question: Question, heardMs: number): string {
+function standIn(question: Question, heardMs: number): string {
   const heard =
     question.audio === null
       ? `It read ${question.text.length} characters.`

@@ -101,10 +101,10 @@ export function providerContract(installation: () => Parley): void {
     caller.speak(pcm(speech.weather))
     await caller.next('input_audio_buffer.speech_started')
     expect(response(await caller.next('response.done')).status).toBe('cancelled')
-    caller.send({ type: 'conversation.item.truncate', item_id: delta.item_id, content_index: 0, audio_end_ms: 300 })
+    caller.send({ type: 'conversation.item.truncate', item_id: delta.item_id, content_index: 0, audio_end_ms: 50 })
     expect(await caller.next('conversation.item.truncated')).toMatchObject({
       item_id: delta.item_id,
-      audio_end_ms: 300,
+      audio_end_ms: 50,
     })
   })
 

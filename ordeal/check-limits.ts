@@ -170,9 +170,7 @@ export function checkRefusals(evidence: Evidence, owned: readonly Owned[], recor
     const tries = (within: number, outcome: Attempt['outcome'] | null) =>
       witness.attempts.filter(
         (a) =>
-          (outcome === null || a.outcome === outcome) &&
-          has({ ...a, session: null }) &&
-          isNear(a.from, refusal.at, within),
+          (outcome === null || a.outcome === outcome) && has({ ...a, session: null }) && isNear(a, refusal.at, within),
       ).length
     const unsure = tries(LEASE_MS, 'unsure')
     if (refusal.limit === 'sessions')
@@ -227,7 +225,8 @@ function isActive({ from, to, isClean }: SessionSeen, at: number): boolean {
   return from - UNSURE_MS <= at && at <= to + (isClean ? UNSURE_MS : LEASE_MS)
 }
 
-const isNear = (from: number, at: number, within: number) => from <= at + UNSURE_MS && at <= from + within + UNSURE_MS
+const isNear = ({ from, to }: Attempt, at: number, within: number) =>
+  from <= at + UNSURE_MS && at <= to + within + UNSURE_MS
 
 /** The most that a session may hold: its next response with everything it reads uncached, and what is being written down. */
 function slice(owned: readonly Owned[], at: number): Worth {

@@ -4,7 +4,7 @@ import type { Dice } from './dice.ts'
 import type { Fleet } from './fleet.ts'
 import { MODEL, type Premises } from './premises.ts'
 import { awaited, prepare, type Script, turn } from './script.ts'
-import type { SessionSeen, Witness } from './witness.ts'
+import type { Attempt, SessionSeen, Witness } from './witness.ts'
 
 type Failure = { code: string; message: string; retry_after_ms?: number }
 
@@ -59,10 +59,11 @@ export class Visitor {
         await after(300)
         continue
       }
-      const attempt = { tenant, user, from: Date.now(), outcome: 'unsure' as 'admitted' | 'refused' | 'unsure' }
+      const attempt: Attempt = { tenant, user, from: Date.now(), to: Number.POSITIVE_INFINITY, outcome: 'unsure' }
       this.#witness.attempts.push(attempt)
       const caller = new Caller(this.#url(door, ''), key)
       const answer = await this.#answer(caller)
+      attempt.to = Date.now()
       if (answer?.type === 'parley.session') {
         attempt.outcome = 'admitted'
         this.#caller = caller

@@ -18,6 +18,8 @@ export interface Attempt {
   readonly tenant: string
   readonly user: string | null
   readonly from: number
+  /** When it was answered, or given up; it may have been counted at any time until then. */
+  to: number
   /** `unsure`: the line was lost, or the store was away, so that a slot may have been taken all the same. */
   outcome: 'admitted' | 'refused' | 'unsure'
 }

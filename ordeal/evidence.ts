@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Booked } from '../src/ledger/ledger.ts'
 import { SqliteLedger } from '../src/ledger/sqlite-ledger.ts'
@@ -40,17 +41,23 @@ export async function until<T>(look: () => Promise<T[]>, within: number): Promis
     const left = await look()
     const took = Date.now() - from
     if (left.length === 0 || took > within) return { took, left }
-    const { promise, resolve } = Promise.withResolvers<void>()
-    setTimeout(resolve, 250)
-    await promise
+    await after(250)
   }
 }
 
-/** Asks a broker's API. Throws on anything but an answer. */
+/** A broker may still be on its way back to Redis when everything is over, ms. */
+const BACK_WITHIN_MS = 5_000
+
+/** Asks a broker's API; again while it says that it waits for Redis. Throws on anything else but an answer. */
 export async function ask<T>({ fleet }: Evidence, key: string, path: string, body?: object): Promise<T> {
   const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' }
   const init = body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) }
-  const answer = await fetch(`${fleet.door()}${path}`, init)
+  const from = Date.now()
+  let answer = await fetch(`${fleet.door()}${path}`, init)
+  while (answer.status === 503 && Date.now() - from < BACK_WITHIN_MS) {
+    await after(200)
+    answer = await fetch(`${fleet.door()}${path}`, init)
+  }
   if (!answer.ok) throw new Error(`${path}: HTTP ${answer.status} ${await answer.text()}`)
   return (await answer.json()) as T
 }

@@ -6,10 +6,9 @@ import { setFlagsFromString } from 'node:v8'
  * 20 ms, and takes the reads for a growing heap, so that it marks the whole of it once a second or two, on other threads and
  * in pauses of its own: a fifth of the CPU of 400 conversations and nearly all of the latency above its median.
  *
- * So reads are counted with the heap (known to V8 since 13.6, Node 24), the young heap stays small, and the whole is marked
- * only when it has grown sixfold. Measured with `npm run bench -- --only latency`. Must be imported before anything else.
+ * So reads are counted with the heap (known to V8 since 13.6, Node 24) and the young heap stays small. Measured with
+ * `npm run bench -- --only latency`. Must be imported before anything else.
  */
 const [major = 0, minor = 0] = process.versions.v8.split('.').map(Number)
 if (major > 13 || (major === 13 && minor >= 6)) setFlagsFromString('--external-memory-accounted-in-global-limit')
 setFlagsFromString('--semi-space-growth-factor=1')
-setFlagsFromString('--heap-growing-percent=500')

@@ -211,7 +211,8 @@ function bringDependencies(node) {
   bringPackages(['compiler', 'make', 'python'])
   say('installing dependencies (npm ci)')
   const headers = headersOf(node)
-  const env = headers === null ? {} : { npm_config_nodedir: headers }
+  // What onnxruntime-node fetches at its own install is for graphics cards; the library for processors is in the package.
+  const env = { ONNXRUNTIME_NODE_INSTALL: 'skip', ...(headers === null ? {} : { npm_config_nodedir: headers }) }
   if (!npm(node, ['ci'], env)) stopWith('npm ci failed: the lines above say why')
   writeFileSync(stamp, done)
 }

@@ -23,6 +23,7 @@ const CORE: Record<string, readonly string[]> = {
   meter: ['meter', 'units.ts'],
   frames: ['frames', 'config', 'clock.ts', 'units.ts', 'faults.ts'],
   wire: ['wire'],
+  media: ['media', 'meter', 'units.ts'],
 }
 
 describe('the architecture', () => {

@@ -266,7 +266,11 @@ function wishedModel(config: Config, principal: Principal, wish: Wish): { model:
       param: 'model',
     })
   }
-  return { model: asked, kind: isTranscription ? 'transcription' : model.kind }
+  if (isTranscription) return { model: asked, kind: 'transcription' }
+  if (model.kind === 'vision') {
+    throw new FaultError('model_not_found', `The model '${asked}' holds no conversations here.`, { param: 'model' })
+  }
+  return { model: asked, kind: model.kind }
 }
 
 /** What a secret fixes for this session: a model left open at minting is fixed by the one asked for at its start. */

@@ -3,7 +3,7 @@ import type { Config, PlanConfig, ProviderConfig } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
 import type { Account, BudgetLevel, Refusal } from '../limits/limits.ts'
-import { findPrice } from '../meter/find-price.ts'
+import { findPrice, type Offer } from '../meter/find-price.ts'
 import type { PriceRow } from '../meter/price-row.ts'
 import type { LedgerRecord } from '../meter/record.ts'
 import type { Metrics } from '../metrics.ts'
@@ -136,7 +136,7 @@ export class Till {
   #price(
     provider: string,
     names: readonly string[],
-    kind: SessionHead['kind'],
+    kind: Offer['kind'],
     at = this.#deps.clock.now(),
   ): PriceRow | null {
     const { prices, providers } = this.#deps.config()

@@ -40,6 +40,7 @@ export interface Config {
   webhooks: readonly WebhookEndpoint[]
   /** What may be reached of the world outside, beside the providers. */
   outbound: OutboundRules
+  media: MediaConfig
 }
 
 export interface PricesConfig {
@@ -104,7 +105,8 @@ export interface DialConfig {
 export interface ModelConfig {
   /** Tried in order. */
   targets: readonly { provider: string; model: string }[]
-  kind: 'conversation' | 'transcription'
+  /** Sessions are of the first two; jobs and drop-ins of the last two. */
+  kind: 'conversation' | 'transcription' | 'vision'
 }
 
 export interface PlanConfig {
@@ -113,6 +115,7 @@ export interface PlanConfig {
   /** Models a caller may ask for; null for all. */
   models: readonly string[] | null
   limits: ScopeLimits
+  jobs: JobLimits
   throttle: ThrottleConfig
   /** Percent of a budget at which callers are warned, rising. */
   budgetWarnings: readonly number[]
@@ -147,4 +150,53 @@ export interface KeyConfig {
   scopes: readonly Scope[]
   /** The secret before the last rotation, good until `until`; null for until it is revoked. */
   former: { hash: string; until: Instant | null } | null
+}
+
+export type StorageConfig =
+  | { type: 'folder'; path: string }
+  | {
+      type: 's3'
+      bucket: string
+      region: string
+      endpoint?: string | undefined
+      accessKeyId?: string | undefined
+      secretAccessKey?: string | undefined
+      pathStyle: boolean
+    }
+
+/** The batch door. Meanings and defaults stand in media-schema.ts. */
+export interface MediaConfig {
+  storage: StorageConfig
+  tools: {
+    ffmpeg?: string | undefined
+    processes: number
+    memory: Bytes
+    longestAudio: Ms
+    mostPixels: number
+  }
+  models: { transcription?: string | undefined; vision?: string | undefined }
+  uploads: { largest: Bytes; largestResumable: Bytes; keepUnfinished: Ms; keepUnused: Ms; reserve: Bytes }
+  queue: { jobs: number; calls: number; attempts: number; mostStarts: number; keepRecords: Ms; keepEvents: Ms }
+  calls: {
+    perProvider: number
+    timeout: Ms
+    attempts: number
+    backoff: { first: Ms; longest: Ms }
+    retryShare: number
+    breaker: { failures: number; probeEvery: Ms }
+    escalateBelow: number
+    escalations: Readonly<Record<string, string>>
+    keepAnswers: Ms
+  }
+}
+
+/** What a tenant's media jobs may take. Null: no limit. */
+export interface JobLimits {
+  running: number | null
+  waiting: number | null
+  /** In the fair order among tenants. */
+  weight: number
+  storage: Bytes | null
+  files: number | null
+  requestsPerMinute: number | null
 }

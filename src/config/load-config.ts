@@ -59,7 +59,25 @@ const CONVERSATION_MODELS = [
   'gpt-realtime',
   'gpt-realtime-mini',
 ]
-const TRANSCRIPTION_MODELS = ['gpt-transcribe', 'gpt-live-transcribe', 'gpt-realtime-whisper']
+const TRANSCRIPTION_MODELS = [
+  'gpt-transcribe',
+  'gpt-live-transcribe',
+  'gpt-realtime-whisper',
+  'gpt-4o-transcribe',
+  'gpt-4o-mini-transcribe',
+  'gpt-4o-transcribe-diarize',
+  'whisper-1',
+]
+const VISION_MODELS = [
+  'gpt-6.1-sol',
+  'gpt-6-luna',
+  'gpt-5.4',
+  'gpt-5.4-mini',
+  'gpt-4.1',
+  'gpt-4.1-mini',
+  'gpt-4o',
+  'gpt-4o-mini',
+]
 
 /** Small set-ups need no file: loopback always, OpenAI when there is a key for it. */
 function builtIn(env: Env, dataDir: string, demo: { key: string; adminKey: string }): PolicyInput {
@@ -69,6 +87,7 @@ function builtIn(env: Env, dataDir: string, demo: { key: string; adminKey: strin
   const models: PolicyInput['models'] = { loopback: { provider: 'loopback' } }
   for (const name of CONVERSATION_MODELS) models[name] = { provider }
   for (const name of TRANSCRIPTION_MODELS) models[name] = { provider, kind: 'transcription' }
+  for (const name of VISION_MODELS) models[name] = { provider, kind: 'vision' }
   return {
     listeners: [
       { host, port },

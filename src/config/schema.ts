@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { SCOPES } from '../auth/scopes.ts'
 import { type Ms, ms } from '../units.ts'
 import { budgetWarnings, installationLimits, planLimits, tenantLimits, throttle } from './limits-schema.ts'
+import { media, planJobs } from './media-schema.ts'
 import { ledger, objective, outbound, prices, webhooks } from './money-schema.ts'
 import { duration, size } from './quantities.ts'
 
@@ -37,7 +38,7 @@ const model = z
     /** The provider's own name; the name asked for when left out. */
     model: z.string().optional(),
     fallbacks: z.array(target).default([]),
-    kind: z.enum(['conversation', 'transcription']).default('conversation'),
+    kind: z.enum(['conversation', 'transcription', 'vision']).default('conversation'),
   })
   .meta({ description: 'Where a model that callers ask for is served' })
 
@@ -107,6 +108,7 @@ export const plan = z.strictObject({
   locked: z.array(z.string()).default([]),
   models: z.array(z.string()).nullable().default(null),
   limits: planLimits,
+  jobs: planJobs,
   throttle,
   budgetWarnings,
 })
@@ -206,6 +208,7 @@ export const PolicyFile = z.strictObject({
   objective,
   webhooks,
   outbound,
+  media,
 })
 export type PolicyFile = z.infer<typeof PolicyFile>
 /** The file before defaults and units: what may be written. */

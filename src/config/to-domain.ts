@@ -5,7 +5,7 @@ import { type AccountLimits, UNLIMITED } from '../limits/limits.ts'
 import type { Objective } from '../limits/objective.ts'
 import type { PriceSheet } from '../meter/price-sheet.ts'
 import { tokens } from '../units.ts'
-import type { Config, LedgerConfig, PlanConfig, TenantConfig } from './config.ts'
+import type { Config, LedgerConfig, PlanConfig, StorageConfig, TenantConfig } from './config.ts'
 import type { PolicyFile, plan, tenantSettings } from './schema.ts'
 
 /** A file that has been checked, in the words of the rest of the code. */
@@ -48,6 +48,7 @@ export function toDomain(file: PolicyFile, sheet: PriceSheet): Config {
     objective: toObjective(file.objective),
     webhooks: file.webhooks.map(({ secret, ...hook }) => ({ ...hook, secrets: [secret].flat() })),
     outbound: file.outbound,
+    media: { ...file.media, storage: toStorage(file.media.storage, file.dataDir) },
   }
 }
 
@@ -67,6 +68,7 @@ export function toPlan(value: z.output<typeof plan>): PlanConfig {
     ceilings: { maxOutputTokens: value.maxOutputTokens, tools: value.tools, locked: value.locked },
     models: value.models,
     limits,
+    jobs: value.jobs,
     throttle: { ...value.throttle, smallestResponse: value.throttle.smallestResponse ?? tokens(smallest) },
     budgetWarnings: [...value.budgetWarnings].sort((a, b) => a - b),
   }
@@ -96,6 +98,10 @@ function said(own: Partial<Record<keyof AccountLimits, number | null | undefined
 function toLedger(value: PolicyFile['ledger'], dataDir: string): LedgerConfig {
   if (value === undefined) return { type: 'sqlite', file: join(dataDir, 'ledger.db') }
   return 'sqlite' in value ? { type: 'sqlite', file: value.sqlite } : { type: 'postgres', url: value.postgres }
+}
+
+function toStorage(value: PolicyFile['media']['storage'], dataDir: string): StorageConfig {
+  return value.type === 'folder' ? { type: 'folder', path: value.path ?? join(dataDir, 'media') } : value
 }
 
 function toObjective(value: PolicyFile['objective']): Objective | null {

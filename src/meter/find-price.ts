@@ -9,7 +9,7 @@ export interface Offer {
   readonly sellers: readonly string[]
   /** Names of the model, best first: the provider's own, then what callers call it. */
   readonly names: readonly string[]
-  readonly kind: 'conversation' | 'transcription'
+  readonly kind: 'conversation' | 'transcription' | 'vision'
 }
 
 /**
@@ -34,6 +34,7 @@ export function findPrice(
 const KINDS: Record<Offer['kind'], ReadonlySet<PriceRow['kind']>> = {
   conversation: new Set<PriceRow['kind']>(['realtime']),
   transcription: new Set<PriceRow['kind']>(['transcription', 'transcription_stream']),
+  vision: new Set<PriceRow['kind']>(['vision']),
 }
 
 function dearestOf(sheet: PriceSheet, kind: Offer['kind']): PriceRow | null {
@@ -44,9 +45,10 @@ function dearestOf(sheet: PriceSheet, kind: Offer['kind']): PriceRow | null {
   return dearest
 }
 
-/** For comparison only: a minute of speech in and out, by tokens or by time. */
+/** For comparison only: a minute of speech in and out, by tokens or by time; a thousand tokens of text for what has no audio. */
 function priceOf(row: PriceRow): number {
   const time = row.prices.audioTime
   const byTime = time === undefined ? 0 : (time.pico / time.per) * 60_000
+  if (row.kind === 'vision') return (inputRate(row, 'textIn').pico + outputRate(row, 'textOut').pico) * 1_000
   return Math.max(byTime, inputRate(row, 'audioIn').pico * 600 + outputRate(row, 'audioOut').pico * 1_200)
 }

@@ -80,7 +80,7 @@ describe('the operator’s routes', () => {
       source: 'stored',
       plan: 'default',
       limits: { user: { perDay: '$2.5', sessions: null } },
-      keys: [{ id: keyId, scopes: ['realtime', 'mint', 'usage'], former_secret: null }],
+      keys: [{ id: keyId, scopes: ['realtime', 'mint', 'usage', 'jobs', 'webhooks'], former_secret: null }],
     })
     expect(JSON.stringify(seen)).not.toContain(key)
     const [{ last_used_at }] = seen.keys as [{ last_used_at: number }]

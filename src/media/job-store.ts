@@ -1,0 +1,98 @@
+import type { Instant, Ms } from '../units.ts'
+import type { Job, JobEnd, JobError, JobResult, JobStatus, JobUsage, Progress, Saved } from './job.ts'
+import type { JobType } from './job-request.ts'
+
+/** One line of `GET /v1/jobs/{id}/events`. `id` grows by one with each event of a job. */
+export interface JobEvent {
+  readonly id: number
+  readonly at: Instant
+  readonly event: 'job.status' | 'job.progress' | 'job.segment' | 'job.ended'
+  readonly data: unknown
+}
+
+/** What a repeated `POST` is known by. */
+export interface Idempotency {
+  /** SHA-256 of tenant, route and key. */
+  readonly key: string
+  /** SHA-256 of method, path and body. */
+  readonly fingerprint: string
+  readonly keep: Ms
+}
+
+export type Created =
+  | { readonly type: 'created'; readonly job: Job }
+  | { readonly type: 'replayed'; readonly job: Job }
+  /** The same key with another body. */
+  | { readonly type: 'mismatch' }
+  /** The tenant has as many waiting jobs as it may have. */
+  | { readonly type: 'queue_full'; readonly wait: Ms }
+
+/** What a worker holds while a job is its own: without it nothing can be written (fencing). */
+export interface JobHold {
+  readonly job: Job
+  /** New at every start; a worker that was thought dead can write nothing any more. */
+  readonly token: string
+}
+
+export type StartAnswer =
+  | { readonly type: 'started'; readonly hold: JobHold }
+  /** The tenant has as many running jobs as it may have: come back after `wait`, in the same order. */
+  | { readonly type: 'busy'; readonly wait: Ms }
+  /** Ended, deleted, or scheduled for later: nothing to do. */
+  | { readonly type: 'not_due' }
+  /** Started too often without ending: it has been failed as poison. */
+  | { readonly type: 'poisoned' }
+
+export interface JobOutcome {
+  readonly status: Extract<JobEnd, 'succeeded' | 'failed' | 'canceled'>
+  readonly error: JobError | null
+  readonly result: JobResult | null
+  readonly saved: Saved | null
+  readonly usage: JobUsage | null
+}
+
+export interface JobFilter {
+  readonly status?: JobStatus
+  readonly type?: JobType
+  readonly createdAfter?: Instant
+  readonly createdBefore?: Instant
+  readonly metadata?: Readonly<Record<string, string>>
+  readonly batch?: string
+  readonly after?: string
+  readonly before?: string
+  readonly limit: number
+}
+
+/**
+ * The truth about jobs, shared by all doors and workers. Every method is one atomic script per tenant (`{t:<tenant>}`), in
+ * Redis's own time, and may be called again after a lost reply. A change checks the state before it: nothing that has ended
+ * ever changes again, and every end writes its webhook message into the outbox in the same script. Rejects with FaultError
+ * `store_unavailable` when Redis is away. Another tenant's id is an id that never was.
+ */
+export interface JobStore {
+  /** Record, idempotency and outbox entry at once. `cost`: expected seconds of work, for the fair order. */
+  create(job: Job, idempotency: Idempotency | null, cost: number): Promise<Created>
+  read(tenant: string, id: string): Promise<Job | null>
+  list(tenant: string, filter: JobFilter): Promise<{ jobs: Job[]; hasMore: boolean }>
+  /** `queued → processing`, unless the tenant runs as many as it may. A slot is a lease of 15 s, renewed by `beat`. */
+  start(tenant: string, id: string): Promise<StartAnswer>
+  /** Renews the hold; false when it is lost. `cancel` says that the owner has asked for its end. */
+  beat(hold: JobHold): Promise<{ held: boolean; cancel: boolean }>
+  progress(hold: JobHold, progress: Progress): Promise<void>
+  /** A part of the result, told to whoever follows the job. */
+  segment(hold: JobHold, data: unknown): Promise<void>
+  /** Prepared, and now waiting for others to do its parts: gives the running slot back and keeps the hold's token. */
+  handOver(hold: JobHold): Promise<void>
+  /** Ends it; false when the hold is lost or the job has ended meanwhile: then the outcome is thrown away. */
+  end(hold: JobHold, outcome: JobOutcome): Promise<boolean>
+  /** Back to `queued` after a failure that may pass. */
+  postpone(hold: JobHold, error: JobError): Promise<void>
+  /** Asks for its end; idempotent. Null for an id that never was. */
+  cancel(tenant: string, id: string): Promise<Job | null>
+  /** A new attempt of a failed job. Null for an id that never was; throws FaultError `wrong_state` for others. */
+  retry(tenant: string, id: string): Promise<Job | null>
+  /** Removes the record, its events and its index entries, once its bytes are gone. */
+  remove(tenant: string, id: string): Promise<void>
+  /** Events after `after`, oldest first, at most 1,000; what is older than a day is gone. */
+  events(tenant: string, id: string, after: number): Promise<JobEvent[]>
+}

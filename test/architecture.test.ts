@@ -71,6 +71,12 @@ describe('the architecture', () => {
     }
   })
 
+  test('only the storage speaks to buckets, by the package of their maker', () => {
+    for (const file of files.filter((f) => !f.startsWith('src/storage/'))) {
+      expect(importsOf(file).packages.join(' '), file).not.toContain('@aws-sdk')
+    }
+  })
+
   test('R4 no file outgrows one sitting', () => {
     for (const file of files) {
       expect(readFileSync(join(root, file), 'utf8').split('\n').length, file).toBeLessThanOrEqual(400)

@@ -16,7 +16,7 @@ export interface LocalFile extends AsyncDisposable {
  * Where media lies: a folder, or a bucket. Names are ours, never a caller's. What is written is there whole or not at all.
  * Rejects with FaultError: `not_found`, `payload_too_large`, `storage_full`, `storage_unavailable`.
  */
-export interface Storage {
+export interface Storage extends AsyncDisposable {
   /** Streams in at most `maxBytes`; nothing remains when it rejects. Writing a name again replaces it. */
   write(name: BlobName, source: AsyncIterable<Uint8Array>, maxBytes: number, signal?: AbortSignal): Promise<Written>
   /** `range`: first and last byte, both included. */
@@ -30,6 +30,8 @@ export interface Storage {
   removeAll(folder: string): Promise<void>
   /** Every name there is, for the daily count of orphans. */
   list(): AsyncIterable<BlobName>
+  /** Free bytes beyond the reserve, below zero when nothing is taken any more; null where only a bucket's provider knows. */
+  room(): Promise<number | null>
 }
 
 const PART = /^(?!\.+$)[A-Za-z0-9_.-]{1,80}$/

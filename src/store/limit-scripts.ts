@@ -86,13 +86,16 @@ const OUR_MISTAKE = /^(ERR|WRONGTYPE|NOSCRIPT|NOPERM|CROSSSLOT)\b/
 const REFUSED_INSIDE = /-(OOM|READONLY|MISCONF|NOREPLICAS)\b/
 
 /** Awaits a reply. Rejects with FaultError `store_unavailable` when Redis is away, loading, full or no master. */
-export async function fromStore<T>(reply: Promise<T>): Promise<T> {
+export async function fromStore<T>(
+  reply: Promise<T>,
+  away = 'limits cannot be checked at the moment; try again soon',
+): Promise<T> {
   try {
     return await reply
   } catch (cause) {
     const reply = cause instanceof ReplyError ? (cause as Error).message : ''
     if (OUR_MISTAKE.test(reply) && !REFUSED_INSIDE.test(reply)) throw cause
-    throw new FaultError('store_unavailable', 'limits cannot be checked at the moment; try again soon', {
+    throw new FaultError('store_unavailable', away, {
       retryAfterMs: RETRY_AFTER_MS,
       cause,
     })

@@ -51,6 +51,7 @@ export const FAULTS = {
   media_too_heavy: { http: 422, close: 4000, type: 'invalid_request_error' },
   media_refused: { http: 422, close: 4000, type: 'invalid_request_error' },
   pixel_limit: { http: 422, close: 4000, type: 'invalid_request_error' },
+  deadline_passed: { http: 408, close: 4000, type: 'invalid_request_error' },
   max_cost_reached: { http: 402, close: 4012, type: 'insufficient_quota' },
   // Wait, then retry.
   rate_limited: { http: 429, close: 4100, type: 'rate_limit_error', code: 'rate_limit_exceeded' },

@@ -43,6 +43,13 @@ export type StartAnswer =
   /** Started too often without ending: it has been failed as poison. */
   | { readonly type: 'poisoned' }
 
+export interface Place {
+  /** Counted from 1 among the tenant's own. */
+  readonly position: number
+  /** Until it is begun, at the tenant's latest pace; null while that is unknown. */
+  readonly eta: Ms | null
+}
+
 export interface JobOutcome {
   readonly status: Extract<JobEnd, 'succeeded' | 'failed' | 'canceled'>
   readonly error: JobError | null
@@ -70,12 +77,20 @@ export interface JobFilter {
  * `store_unavailable` when Redis is away. Another tenant's id is an id that never was.
  */
 export interface JobStore {
-  /** Record, idempotency and outbox entry at once. `cost`: expected seconds of work, for the fair order. */
-  create(job: Job, idempotency: Idempotency | null, cost: number): Promise<Created>
+  /**
+   * Record, idempotency and outbox entry at once. `cost`: expected work, for the fair order. `id`, what was asked for and
+   * `runAt` are taken from `job`; its other instants count from its `createdAt` and are put on Redis's clock.
+   */
+  create(job: Job, idempotency: Idempotency | null, cost: Ms): Promise<Created>
   read(tenant: string, id: string): Promise<Job | null>
   list(tenant: string, filter: JobFilter): Promise<{ jobs: Job[]; hasMore: boolean }>
-  /** `queued → processing`, unless the tenant runs as many as it may. A slot is a lease of 15 s, renewed by `beat`. */
-  start(tenant: string, id: string): Promise<StartAnswer>
+  /** Where a waiting job stands; null for one that does not wait. */
+  place(tenant: string, id: string): Promise<Place | null>
+  /**
+   * `queued → processing`, unless the tenant runs as many as it may. A slot is a lease of 15 s, renewed by `beat`. `dispatch`
+   * says which of its runs the queue speaks of: an older one has nothing to do any more.
+   */
+  start(tenant: string, id: string, dispatch: number): Promise<StartAnswer>
   /** Renews the hold; false when it is lost. `cancel` says that the owner has asked for its end. */
   beat(hold: JobHold): Promise<{ held: boolean; cancel: boolean }>
   progress(hold: JobHold, progress: Progress): Promise<void>
@@ -85,8 +100,11 @@ export interface JobStore {
   handOver(hold: JobHold): Promise<void>
   /** Ends it; false when the hold is lost or the job has ended meanwhile: then the outcome is thrown away. */
   end(hold: JobHold, outcome: JobOutcome): Promise<boolean>
-  /** Back to `queued` after a failure that may pass. */
-  postpone(hold: JobHold, error: JobError): Promise<void>
+  /**
+   * Back to `queued` after a failure that may pass, for at least `wait`; ended as `failed` where it has been tried
+   * `maxAttempts` times, as `canceled` where that was asked for. Returns the status it has now, or `lost`.
+   */
+  postpone(hold: JobHold, error: JobError, wait: Ms): Promise<JobStatus | 'lost'>
   /** Asks for its end; idempotent. Null for an id that never was. */
   cancel(tenant: string, id: string): Promise<Job | null>
   /** A new attempt of a failed job. Null for an id that never was; throws FaultError `wrong_state` for others. */

@@ -1,7 +1,7 @@
 // Everything `npm start` and `npm test` need, on a machine that has npm and any Node from 20 on. Plain Node: it runs
 // before anything is installed. Each step looks first and does nothing where its work is done already.
 //   node scripts/setup.mjs          to run Parley
-//   node scripts/setup.mjs --test   to test it: a browser and Postgres as well
+//   node scripts/setup.mjs --test   to test it: a browser, Postgres and ffmpeg as well
 //   node scripts/setup.mjs --bench  to measure it: HAProxy as well, where it can be had
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -64,6 +64,10 @@ const NEEDS = {
       pacman: ['postgresql'],
       brew: ['postgresql@17'],
     },
+  },
+  ffmpeg: {
+    commands: ['ffmpeg'],
+    names: { 'apt-get': ['ffmpeg'], dnf: ['ffmpeg-free'], apk: ['ffmpeg'], pacman: ['ffmpeg'], brew: ['ffmpeg'] },
   },
   haproxy: {
     commands: ['haproxy'],
@@ -223,6 +227,9 @@ const node = bringNode()
 link(node)
 bringDependencies(node)
 const redisIsElsewhere = process.env.REDIS_URL !== undefined || process.env.REDIS_SERVER_BIN !== undefined
-bringPackages([...(redisIsElsewhere && !forTests ? [] : ['redis']), ...(forTests ? ['chromium', 'postgres'] : [])])
+bringPackages([
+  ...(redisIsElsewhere && !forTests ? [] : ['redis']),
+  ...(forTests ? ['chromium', 'postgres', 'ffmpeg'] : []),
+])
 // What is measured beside Parley may be missing: its rows are left out then.
 if (forBench) bringPackages(['haproxy'], say)

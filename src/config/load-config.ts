@@ -30,7 +30,14 @@ export function loadConfig(environment: Env = process.env): Loaded {
   const dataDir = env.PARLEY_DATA_DIR ?? '.parley'
   makeFolder(dataDir)
   const demo = { key: keptKey(dataDir, 'demo-key', 'demo'), adminKey: keptKey(dataDir, 'admin-key', 'admin') }
-  return { config: fromEnvironment(builtIn(env, dataDir, demo)), file: null, demo, path: env.PATH }
+  const config = withFfmpeg(fromEnvironment(builtIn(env, dataDir, demo)), env)
+  return { config, file: null, demo, path: env.PATH }
+}
+
+/** A file's own word about ffmpeg stands before that of the environment. */
+function withFfmpeg(config: Config, env: Env): Config {
+  const ffmpeg = config.media.tools.ffmpeg ?? env.FFMPEG_PATH
+  return { ...config, media: { ...config.media, tools: { ...config.media.tools, ffmpeg } } }
 }
 
 function fromFile(file: string, env: Env): Config {
@@ -41,7 +48,7 @@ function fromFile(file: string, env: Env): Config {
     throw new Error(`the policy file ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`)
   }
   try {
-    const config = readConfig(text, env, dirname(file))
+    const config = withFfmpeg(readConfig(text, env, dirname(file)), env)
     return env.REDIS_URL === undefined ? config : { ...config, redisUrl: redisUrl.parse(env.REDIS_URL) }
   } catch (error) {
     if (error instanceof ConfigError) throw new ConfigError(error.problems, file)

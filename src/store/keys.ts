@@ -51,14 +51,16 @@ export const keys = {
   webhookEvent: (id: string) => `parley:webhook-event:{${id}}`,
   /** STRING with expiry: a budget's warning is being told (`claimed`) or has been (`told`). */
   budgetWarning: (id: string) => `parley:budget-warning:{${id}}`,
+  /** Root of everything of one tenant in the batch door, under one hash tag. What lies below stands in scripts/<part>/prelude.lua. */
+  tenant: (id: string) => `parley:{t:${id}}`,
+  /** SET: tenants that have had files, for the sweep. */
+  fileTenants: 'parley:files:tenants',
   /** STRING with expiry: the node that watches the spend objective. */
   objectiveLease: 'parley:{objective}:lease',
   /** STRING: where the spend objective stands. */
   objective: 'parley:{objective}',
   /** Channel: the same, when it changes. */
   objectiveChanges: 'parley:{objective}:changes',
-  /** Root of everything of one tenant in the batch door, under one hash tag. What lies below stands in scripts/<part>/prelude.lua. */
-  tenant: (id: string) => `parley:{t:${id}}`,
   /** SET: tenants that have ever had a job. */
   jobTenants: 'parley:jobs:tenants',
   /** Channel: a tenant's outbox has something. */

@@ -80,19 +80,24 @@ export function withLimitScripts(redis: Redis): Redis & LimitScripts {
 
 /** When Redis may be back: the longest pause between two attempts to reach it. */
 const RETRY_AFTER_MS = 2_000
-const LIMITS_AWAY = 'limits cannot be checked at the moment; try again soon'
 /** Replies that say that a script or an argument is wrong; every other one says that the server cannot serve now. */
 const OUR_MISTAKE = /^(ERR|WRONGTYPE|NOSCRIPT|NOPERM|CROSSSLOT)\b/
 /** Redis 6 wraps what a command inside a script was refused for into an ERR of the script. */
 const REFUSED_INSIDE = /-(OOM|READONLY|MISCONF|NOREPLICAS)\b/
 
 /** Awaits a reply. Rejects with FaultError `store_unavailable` when Redis is away, loading, full or no master. */
-export async function fromStore<T>(reply: Promise<T>, message = LIMITS_AWAY): Promise<T> {
+export async function fromStore<T>(
+  reply: Promise<T>,
+  away = 'limits cannot be checked at the moment; try again soon',
+): Promise<T> {
   try {
     return await reply
   } catch (cause) {
     const reply = cause instanceof ReplyError ? (cause as Error).message : ''
     if (OUR_MISTAKE.test(reply) && !REFUSED_INSIDE.test(reply)) throw cause
-    throw new FaultError('store_unavailable', message, { retryAfterMs: RETRY_AFTER_MS, cause })
+    throw new FaultError('store_unavailable', away, {
+      retryAfterMs: RETRY_AFTER_MS,
+      cause,
+    })
   }
 }

@@ -1,0 +1,42 @@
+import type { Clock } from '../../src/clock.ts'
+import type { Log } from '../../src/log.ts'
+import type { MediaTools, Probed } from '../../src/media/media-tools.ts'
+import { findFfmpeg } from './find-ffmpeg.ts'
+import { findProgram } from './find-program.ts'
+import { TASKS } from './tasks.ts'
+import { ToolPool } from './tool-pool.ts'
+import type { ToolSettings } from './tool-settings.ts'
+
+/** The work on media, each piece of it as a task in a process of the pool. */
+export class IsolatedMediaTools implements Pick<MediaTools, 'probe'>, AsyncDisposable {
+  readonly #pool: ToolPool<typeof TASKS>
+
+  private constructor(pool: ToolPool<typeof TASKS>) {
+    this.#pool = pool
+  }
+
+  /** Finds the programs; processes start with the first task. Throws when there is no ffmpeg, with what to do about it. */
+  static async start(settings: ToolSettings, clock: Clock, log: Log): Promise<IsolatedMediaTools> {
+    const { processes, memory, path } = settings
+    const ffmpeg = await findFfmpeg(settings.ffmpeg, path, log)
+    log.info({ from: ffmpeg.from, version: ffmpeg.version }, 'ffmpeg is found')
+    const prlimit = findProgram('prlimit', path)
+    if (prlimit === null) log.warn({}, 'media is worked on without a limit of memory: this system has no prlimit')
+    const context = {
+      ffmpeg: ffmpeg.file,
+      prlimit,
+      longestAudioMs: settings.longestAudio,
+      mostPixels: settings.mostPixels,
+    }
+    const module = new URL(import.meta.url.endsWith('.ts') ? './tasks.ts' : './tasks.js', import.meta.url)
+    return new IsolatedMediaTools(new ToolPool(TASKS, { processes, memory, path, context, module }, clock))
+  }
+
+  probe(path: string, signal: AbortSignal): Promise<Probed> {
+    return this.#pool.run('probe', { path }, signal)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool[Symbol.asyncDispose]()
+  }
+}

@@ -8,7 +8,7 @@ local job = read(ARGV[4], 'cancel')
 if not job then return false end
 if job.status == 'scheduled' or job.status == 'queued' then
   redis.call('HSET', jobKey(job.id), 'cancel', 1)
-  finish(job, 'canceled', '', '', '', '')
+  finish(job, 'canceled', '')
 elseif job.status == 'processing' and job.cancel ~= '1' then
   askToEnd(job, {})
 end

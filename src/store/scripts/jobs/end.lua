@@ -8,5 +8,5 @@ local job = read(id, 'token', 'endedBy', 'late')
 if job and isEnded(job.status) and job.endedBy == token then return 1 end
 if not isHeld(job, token) then return 0 end
 if status == 'canceled' and job.late == '1' and error == '' then error = TOO_LATE end
-finish(job, status, error, ARGV[8], ARGV[9], ARGV[10])
+finish(job, status, error, token, ARGV[8], ARGV[9], ARGV[10])
 return 1

@@ -8,9 +8,9 @@ local job = read(id, 'token', 'tries', 'cancel', 'late', 'postponedBy', 'endedBy
 if job and (job.postponedBy == token or job.endedBy == token) then return job.status end
 if not isHeld(job, token) then return 'lost' end
 if job.cancel == '1' then
-  finish(job, 'canceled', job.late == '1' and TOO_LATE or '', '', '', '')
+  finish(job, 'canceled', job.late == '1' and TOO_LATE or '', token)
 elseif number(job.tries) >= allowed then
-  finish(job, 'failed', error, '', '', '')
+  finish(job, 'failed', error, token)
 else
   requeue(job, now + wait, { 'error', error, 'postponedBy', token, 'handed', 0, 'progress', AT_REST })
 end

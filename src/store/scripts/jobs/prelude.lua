@@ -154,13 +154,13 @@ local function askToEnd(job, fields)
   redis.call('PUBLISH', 'parley:jobs:cancel', job.id)
 end
 
--- Ends a job. `error`, `result`, `saved` and `usage` are JSON, or empty. What is to be deleted, and when, stands in `waste`.
-local function finish(job, status, error, result, saved, usage)
+-- Ends a job. `by`: the token of the holder that ends it. `error`, `result`, `saved` and `usage` are JSON, or empty. What is to be deleted, and when, stands in `waste`.
+local function finish(job, status, error, by, result, saved, usage)
   local id = job.id
   leaveAll(id)
   move(job, status, {
-    'endedAt', now, 'error', error, 'result', result, 'saved', saved, 'usage', usage,
-    'progress', '{"stage":"done","done":0,"total":0}', 'endedBy', job.token or '', 'token', '' })
+    'endedAt', now, 'error', error, 'result', result or '', 'saved', saved or '', 'usage', usage or '',
+    'progress', '{"stage":"done","done":0,"total":0}', 'endedBy', by or '', 'token', '' })
   local rest = redis.call('HMGET', jobKey(id), 'keepOutput', 'batch')
   local waste = jobsKey('waste')
   redis.call('ZADD', waste, now, 'work:' .. id, now, 'input:' .. id)

@@ -18,12 +18,12 @@ local began = job.mustEnd and job.mustEnd ~= ''
 if job.status == 'queued' and not began then
   local last = earliest(job.expiresAt, job.deadline)
   if now >= tonumber(last) then
-    finish(job, 'expired', '', '', '', '')
+    finish(job, 'expired', '')
     return { 'not_due' }
   end
 end
 if number(job.starts) >= mostStarts then
-  finish(job, 'failed', POISON, '', '', '')
+  finish(job, 'failed', POISON)
   return { 'poisoned' }
 end
 if allowed >= 0 and running(id) >= allowed then return { 'busy' } end

@@ -13,17 +13,17 @@ for _, id in ipairs(due) do
     redis.call('ZREM', jobsKey('alarms'), id)
   elseif job.status == 'processing' then
     if job.cancel == '1' then
-      finish(job, 'canceled', job.late == '1' and TOO_LATE or '', '', '', '')
+      finish(job, 'canceled', job.late == '1' and TOO_LATE or '')
       ended = ended + 1
     else
       askToEnd(job, { 'late', 1 })
       told = told + 1
     end
   elseif job.status == 'queued' and job.mustEnd and job.mustEnd ~= '' then
-    finish(job, 'canceled', TOO_LATE, '', '', '')
+    finish(job, 'canceled', TOO_LATE)
     ended = ended + 1
   elseif now >= tonumber(earliest(job.expiresAt, job.deadline)) then
-    finish(job, 'expired', '', '', '', '')
+    finish(job, 'expired', '')
     expired = expired + 1
   else
     move(job, 'queued', { 'queuedAt', now })

@@ -42,6 +42,8 @@ export const FAULTS = {
   fetch_too_large: { http: 413, close: 1009, type: 'invalid_request_error' },
   idempotency_conflict: { http: 409, close: 4000, type: 'invalid_request_error' },
   idempotency_mismatch: { http: 422, close: 4000, type: 'invalid_request_error' },
+  method_not_allowed: { http: 405, close: 4000, type: 'invalid_request_error' },
+  range_not_satisfiable: { http: 416, close: 4000, type: 'invalid_request_error' },
   wrong_state: { http: 409, close: 4000, type: 'invalid_request_error' },
   length_required: { http: 411, close: 4000, type: 'invalid_request_error' },
   payload_too_large: { http: 413, close: 1009, type: 'invalid_request_error' },

@@ -22,18 +22,24 @@ import { Till } from './broker/till.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { certificateFor } from './config/tls.ts'
+import { FileDesk } from './files/file-desk.ts'
 import { createApp } from './http/app.ts'
 import { installRoutes } from './http/routes.ts'
+import { watchSender } from './http/slow-senders.ts'
 import type { LedgerDesk } from './ledger/ledger-desk.ts'
 import { dayOf } from './ledger/period.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import { openStorage } from './storage/open-storage.ts'
 import { Counters } from './store/counters.ts'
+import { FileStore } from './store/files.ts'
+import { IdempotentRequests } from './store/idempotent-requests.ts'
 import { counterAccount, LedgerCounters } from './store/ledger-counters.ts'
 import { Nodes } from './store/nodes.ts'
 import { ObjectiveWatch } from './store/objective-watch.ts'
 import { PolicyStore } from './store/policy-store.ts'
 import { RedisLimitStore } from './store/redis-limit-store.ts'
+import { RequestRate } from './store/request-rate.ts'
 import { SessionRecords } from './store/session-records.ts'
 import type { Store } from './store/store.ts'
 import { later, ms } from './units.ts'
@@ -71,7 +77,8 @@ export interface Running {
 /** Settings of the HTTP server against slow senders (reference: hardening, the edge). */
 const HTTP = {
   headersTimeout: 10_000,
-  requestTimeout: 60_000,
+  // A whole request is watched by http/slow-senders.ts, which knows uploads from other bodies.
+  requestTimeout: 0,
   keepAliveTimeout: 65_000,
   maxHeaderSize: 8_192,
   connectionsCheckingInterval: 5_000,
@@ -150,6 +157,10 @@ export async function serve(
     step: () => objective.step(),
   })
 
+  const storage = stack.use(await openStorage(config, clock.now()))
+  const files = new FileStore(redis)
+  const desk = new FileDesk({ clock, log, storage, files, tools: null, config: current })
+
   const servers: Server[] = []
   let certFile: string | null = null
   for (const listener of config.listeners) {
@@ -193,11 +204,20 @@ export async function serve(
     prices: () => current().prices.sheet,
     pricedModel: (model, at) => till.pricedModel(model, at),
     book: (record) => till.book(record),
+    log,
+    storage,
+    files,
+    desk,
+    once: new IdempotentRequests(redis, clock),
+    rate: new RequestRate(redis),
     sessionOwner: async (id) => (await records.outline(id))?.head ?? null,
   })
   const onRequest = getRequestListener(app.fetch)
   for (const server of servers) {
-    server.on('request', onRequest)
+    server.on('request', (request, response) => {
+      watchSender(request, clock)
+      return onRequest(request, response)
+    })
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => door.handle(request, socket, head))
   }
 

@@ -23,7 +23,8 @@ export interface FileDeskDeps {
 export interface FileOrder {
   readonly tenant: string
   readonly keyId: string
-  readonly purpose: FilePurpose
+  /** Asked once all bytes are there: a form may tell it after the file. */
+  readonly purpose: () => FilePurpose
   readonly filename: string | null
   /** What it is said to be, for files that are not looked into. */
   readonly mime?: string
@@ -47,14 +48,14 @@ export class FileDesk {
   /** Streams a file in. Rejects with what `Storage.write` and `MediaTools.probe` do; nothing of it is left then. */
   async take(order: FileOrder, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<MediaFile> {
     const { clock, files, storage } = this.#deps
-    const { tenant, keyId, purpose, filename, most } = order
+    const { tenant, keyId, purpose, filename, most, keep, mime } = order
     const now = clock.now()
     const id = newId('file', now)
     const expiresAt = later(now, LONGEST_REQUEST)
-    await files.reserve({ id, tenant, keyId, purpose, filename, bytes: most, expiresAt }, this.#quotaOf(tenant))
+    await files.reserve({ id, tenant, keyId, filename, bytes: most, expiresAt }, this.#quotaOf(tenant))
     try {
       const written = await storage.write(blobName(tenant, id), source, most, signal)
-      return await this.admit(tenant, id, { ...order, ...written }, signal)
+      return await this.admit(tenant, id, { ...written, keep, mime, purpose: purpose() }, signal)
     } catch (error) {
       await this.#undo(tenant, id)
       throw error
@@ -65,15 +66,15 @@ export class FileDesk {
   async admit(
     tenant: string,
     id: string,
-    told: { purpose: FilePurpose; bytes: number; sha256: string; keep: Ms; mime?: string },
+    told: { purpose: FilePurpose; bytes: number; sha256: string; keep: Ms; mime?: string | undefined },
     signal: AbortSignal,
   ): Promise<MediaFile> {
-    const { bytes, sha256 } = told
+    const { purpose, bytes, sha256 } = told
     if (bytes === 0) throw new FaultError('invalid_request', 'The file is empty.')
-    const media = told.purpose === 'media' ? await this.#probe(blobName(tenant, id), signal) : null
+    const media = purpose === 'media' ? await this.#probe(blobName(tenant, id), signal) : null
     const mime = media?.mime ?? told.mime ?? 'application/octet-stream'
     const unusedUntil = later(this.#deps.clock.now(), told.keep)
-    const isThere = await this.#deps.files.commit(tenant, id, { bytes, sha256, mime, media, unusedUntil })
+    const isThere = await this.#deps.files.commit(tenant, id, { purpose, bytes, sha256, mime, media, unusedUntil })
     const file = isThere ? await this.#deps.files.read(tenant, id) : null
     if (file === null) throw new FaultError('not_found', 'The file was removed while it came.')
     return file

@@ -5,6 +5,13 @@ import { FAULTS, type Fault, FaultError, publicCode } from '../faults.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 
+declare module 'hono' {
+  interface ContextVariableMap {
+    /** Of every request; told in `X-Request-Id` and in every problem. */
+    requestId: string
+  }
+}
+
 export interface AppDeps {
   log: Log
   metrics: Metrics
@@ -14,6 +21,8 @@ export interface AppDeps {
 
 /** Largest JSON body, bytes (reference: hardening, the edge). */
 const LARGEST_BODY = 256 * 1_024
+/** Routes that take media, each with a limit of its own. */
+const OWN_LIMIT = /^\/v1\/(files|uploads|jobs|batches)(\/|$)/
 
 /** The HTTP door before its routes. Every failure leaves it in OpenAI's error shape, from the one table of faults. */
 export function createApp(deps: AppDeps): OpenAPIHono {
@@ -26,17 +35,18 @@ export function createApp(deps: AppDeps): OpenAPIHono {
     },
   })
   app.use(async (c, next) => {
+    const id = `req_${randomUUID()}`
+    c.set('requestId', id)
     await next()
-    c.header('X-Request-Id', `req_${randomUUID()}`)
+    c.header('X-Request-Id', id)
   })
-  app.use(
-    bodyLimit({
-      maxSize: LARGEST_BODY,
-      onError: () => {
-        throw new FaultError('message_too_big', `The body is larger than ${LARGEST_BODY} bytes.`)
-      },
-    }),
-  )
+  const limit = bodyLimit({
+    maxSize: LARGEST_BODY,
+    onError: () => {
+      throw new FaultError('message_too_big', `The body is larger than ${LARGEST_BODY} bytes.`)
+    },
+  })
+  app.use((c, next) => (OWN_LIMIT.test(c.req.path) ? next() : limit(c, next)))
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {
     const why = await deps.unready()

@@ -4,6 +4,7 @@ import { clientSecretRoutes } from './client-secrets.ts'
 import { type CorrectionRouteDeps, correctionRoutes } from './corrections.ts'
 import { type EstimateRouteDeps, estimateRoutes } from './estimates.ts'
 import { type LimitRouteDeps, limitRoutes } from './limits.ts'
+import { type MediaRouteDeps, mediaRoutes } from './media/media-routes.ts'
 import type { ClientSecretDeps } from './mint.ts'
 import { olderSecretRoutes } from './older-secrets.ts'
 import { type PriceRouteDeps, priceRoutes } from './prices.ts'
@@ -18,6 +19,7 @@ export interface RouteDeps
     LimitRouteDeps,
     PriceRouteDeps,
     EstimateRouteDeps,
+    MediaRouteDeps,
     CorrectionRouteDeps {}
 
 /** Every route of the HTTP door but those that tell how the node is. */
@@ -31,4 +33,5 @@ export function installRoutes(app: OpenAPIHono, deps: RouteDeps): void {
   estimateRoutes(app, deps)
   correctionRoutes(app, deps)
   adminRoutes(app, deps)
+  mediaRoutes(app, deps)
 }

@@ -13,7 +13,6 @@ export interface NewFile {
   readonly id: string
   readonly tenant: string
   readonly keyId: string
-  readonly purpose: FilePurpose
   readonly filename: string | null
   /** The most it can become: so much is kept free for it. */
   readonly bytes: number
@@ -25,6 +24,7 @@ export interface NewFile {
 
 /** What it turned out to be. */
 export interface FileFacts {
+  readonly purpose: FilePurpose
   readonly bytes: number
   readonly sha256: string
   readonly mime: string
@@ -75,12 +75,12 @@ export class FileStore {
 
   /** Rejects with `storage_full` where the tenant's quota has no room for it. */
   async reserve(file: NewFile, quota: FileQuota): Promise<void> {
-    const { id, tenant, keyId, purpose, filename, bytes, expiresAt, upload } = file
+    const { id, tenant, keyId, filename, bytes, expiresAt, upload } = file
     await fromStore(this.#redis.sadd(keys.fileTenants, tenant))
     const room = [quota.storage ?? '', quota.files ?? '']
     const more = upload === undefined ? ['', ''] : [upload.length, upload.note]
-    const head = JSON.stringify({ id, tenant, keyId, purpose, filename })
-    const answer = await this.#run('filesReserve', tenant, id, head, bytes, expiresAt, ...room, purpose, ...more)
+    const head = JSON.stringify({ id, tenant, keyId, filename })
+    const answer = await this.#run('filesReserve', tenant, id, head, bytes, expiresAt, ...room, ...more)
     if (answer === 'ok') return
     const what = answer === 'files' ? `${quota.files} files` : `${quota.storage} bytes`
     throw new FaultError('storage_full', `Your files may take ${what} in all: remove some.`)
@@ -88,9 +88,9 @@ export class FileStore {
 
   /** All bytes are in storage. False when the file has been given up meanwhile. */
   async commit(tenant: string, id: string, facts: FileFacts): Promise<boolean> {
-    const { bytes, sha256, mime, media, unusedUntil } = facts
+    const { purpose, bytes, sha256, mime, media, unusedUntil } = facts
     const json = media === null ? '' : JSON.stringify(media)
-    return (await this.#run('filesCommit', tenant, id, bytes, sha256, mime, json, unusedUntil)) === 1
+    return (await this.#run('filesCommit', tenant, id, bytes, sha256, mime, json, unusedUntil, purpose)) === 1
   }
 
   /** A file that can be used; null for what is not there, or not there yet. */
@@ -187,9 +187,10 @@ const fileKey = (tenant: string, id: string) => `${keys.tenant(tenant)}:file:${i
 
 function fileFrom(raw: Record<string, string>): MediaFile | null {
   if (raw.head === undefined || (raw.status !== 'ready' && raw.status !== 'uploading')) return null
-  const head = JSON.parse(raw.head) as Pick<MediaFile, 'id' | 'tenant' | 'keyId' | 'purpose' | 'filename'>
+  const head = JSON.parse(raw.head) as Pick<MediaFile, 'id' | 'tenant' | 'keyId' | 'filename'>
   return {
     ...head,
+    purpose: (raw.purpose ?? 'media') as FilePurpose,
     status: raw.status,
     bytes: Number(raw.bytes),
     sha256: raw.sha256 ?? null,

@@ -40,7 +40,7 @@ describe('files', () => {
   afterAll(() => stack.disposeAsync())
 
   const order = (tenant: string, changes: Partial<FileOrder> = {}): FileOrder => ({
-    ...{ tenant, keyId: 'k', purpose: 'media', filename: 'a.wav', most: 50, keep: HOUR },
+    ...{ tenant, keyId: 'k', purpose: () => 'media', filename: 'a.wav', most: 50, keep: HOUR },
     ...changes,
   })
   const take = (tenant: string, text: string, changes: Partial<FileOrder> = {}) =>
@@ -132,7 +132,7 @@ describe('files', () => {
   test('Q1 what a process left behind when it died is swept: promises, and files half removed', async () => {
     const at = clock.now()
     const promised = newId('file', at)
-    const file = { id: promised, tenant: 'acme', keyId: 'k', purpose: 'media', filename: null } as const
+    const file = { id: promised, tenant: 'acme', keyId: 'k', filename: null } as const
     await files.reserve({ ...file, bytes: 40, expiresAt: later(at, HOUR) }, { storage: null, files: null })
     const { id } = await take('acme', 'hello')
     await files.condemn('acme', id, 'owner')
@@ -149,7 +149,7 @@ describe('files', () => {
     const made: string[] = []
     for (let i = 0; i < 7; i++) {
       clock.pass(ms(1))
-      made.unshift((await take('acme', 'x', i % 2 === 0 ? {} : { purpose: 'batch' })).id)
+      made.unshift((await take('acme', 'x', i % 2 === 0 ? {} : { purpose: () => 'batch' })).id)
     }
     const page = async (filter: { after?: string; before?: string; purpose?: 'batch' }) => {
       const { files: found, hasMore } = await files.list('acme', { limit: 3, ...filter })

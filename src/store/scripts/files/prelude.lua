@@ -1,7 +1,7 @@
 --[[ What the scripts about files share; put in front of each.
   KEYS[1]  root of everything of one tenant, `parley:{t:<tenant>}`; the scripts name the other keys themselves:
-             :file:<id>         HASH  head (JSON that never changes), purpose, status, bytes, sha256, mime, media (JSON), expiresAt,
-                                      unusedUntil; of a resumable upload also length, offset, note
+             :file:<id>         HASH  head (JSON that never changes), status, bytes, expiresAt; once it is ready
+                                      purpose, sha256, mime, media (JSON), unusedUntil; of a resumable upload also length, offset, note
              :file:<id>:parts   LIST  pieces of an upload that lie in storage, `<bytes> <name>`, in order
              :file:<id>:claims  ZSET  job id → until when it needs the file (epoch ms)
              :files             ZSET  ids of all files, score 0: read in the order of the ids, which is that of time
@@ -43,7 +43,7 @@ end
 -- From now on nobody can read or use it; its bytes and then its record go away.
 local function condemn(id)
   redis.call('ZREM', FILES .. ':ready', id)
-  redis.call('ZREM', FILES .. ':ready:' .. redis.call('HGET', fileKey(id), 'purpose'), id)
+  redis.call('ZREM', FILES .. ':ready:' .. (redis.call('HGET', fileKey(id), 'purpose') or ''), id)
   redis.call('HSET', fileKey(id), 'status', 'removing')
   expireAt(id, now)
 end

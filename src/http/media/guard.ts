@@ -1,0 +1,51 @@
+import type { MiddlewareHandler } from 'hono'
+import { authenticateKey, credentialsOf } from '../../auth/authenticate.ts'
+import type { Principal } from '../../auth/principal.ts'
+import { requireScope } from '../../auth/scopes.ts'
+import type { ViewerDeps } from '../../auth/viewer.ts'
+import type { JobLimits } from '../../config/config.ts'
+import { FaultError } from '../../faults.ts'
+import { RATE_WINDOW, type RequestRate } from '../../store/request-rate.ts'
+
+declare module 'hono' {
+  interface ContextVariableMap {
+    /** Behind the routes of the batch door: whose key it is. */
+    principal: Principal
+  }
+}
+
+export interface GuardDeps extends ViewerDeps {
+  rate: RequestRate
+}
+
+/**
+ * Lets in whoever shows a tenant's key that may use the batch door, as long as it does not ask too often. The tenant comes
+ * from the key and from nowhere else.
+ */
+export function guard(deps: GuardDeps): MiddlewareHandler {
+  return async (c, next) => {
+    const config = deps.config()
+    const credentials = credentialsOf({
+      authorization: c.req.header('authorization'),
+      'api-key': c.req.header('api-key'),
+      origin: c.req.header('origin'),
+    })
+    const principal = await authenticateKey(config, deps.secrets, credentials, deps.clock.now())
+    requireScope(principal, 'jobs')
+    c.set('principal', principal)
+    const quota = jobLimitsOf(deps, principal.tenant)?.requestsPerMinute ?? null
+    if (quota === null) return next()
+
+    const { allowed, left, reset, wait } = await deps.rate.take(principal.tenant, principal.keyId, quota)
+    c.header('RateLimit-Policy', `"requests";q=${quota};w=${RATE_WINDOW / 1_000}`)
+    c.header('RateLimit', `"requests";r=${left};t=${Math.ceil(reset / 1_000)}`)
+    if (allowed) return next()
+    throw new FaultError('rate_limited', `This key may make ${quota} requests a minute.`, { retryAfterMs: wait })
+  }
+}
+
+/** What the plan of a tenant allows its jobs; null for a tenant that is gone meanwhile. */
+export function jobLimitsOf({ config }: Pick<ViewerDeps, 'config'>, tenant: string): JobLimits | null {
+  const { plans, tenants } = config()
+  return plans.get(tenants.get(tenant)?.plan ?? '')?.jobs ?? null
+}

@@ -1,0 +1,63 @@
+import { demo, type Parley } from './parley.ts'
+
+/** What a route of the batch door answered, read to its end. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  // biome-ignore lint/suspicious/noExplicitAny: tests look wherever they want
+  readonly body: any
+}
+
+/** A client of the batch door over a real socket. */
+export class MediaCaller {
+  readonly #base: string
+  readonly #key: string
+
+  constructor(parley: Parley, key: string = demo.key) {
+    this.#base = parley.url
+    this.#key = key
+  }
+
+  async ask(method: string, path: string, init: RequestInit = {}): Promise<Answer> {
+    const response = await this.open(method, path, init)
+    const text = await response.text()
+    return { status: response.status, headers: response.headers, text, body: parsed(text) }
+  }
+
+  /** The answer as it comes. */
+  open(method: string, path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = { Authorization: `Bearer ${this.#key}`, ...init.headers }
+    return fetch(`${this.#base}${path}`, { redirect: 'manual', ...init, method, headers })
+  }
+
+  get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.ask('GET', path, { headers })
+  }
+
+  post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.ask('POST', path, {
+      body: JSON.stringify(body),
+      headers: { 'Content-Type': 'application/json', ...headers },
+    })
+  }
+
+  /** A file as the whole body. */
+  upload(bytes: Uint8Array | string, query = '', headers: Record<string, string> = {}): Promise<Answer> {
+    return this.ask('POST', `/v1/files${query}`, { body: bytes as never, headers })
+  }
+
+  form(fields: Record<string, string | Blob>, headers: Record<string, string> = {}): Promise<Answer> {
+    const form = new FormData()
+    for (const [name, value] of Object.entries(fields)) form.append(name, value as string)
+    return this.ask('POST', '/v1/files', { body: form, headers })
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}

@@ -21,11 +21,13 @@ import { accountsOfViewer } from './broker/session-accounts.ts'
 import { Till } from './broker/till.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/config.ts'
+import { jobLimitsOf } from './config/job-limits.ts'
 import { certificateFor } from './config/tls.ts'
 import { FileDesk } from './files/file-desk.ts'
 import { createApp } from './http/app.ts'
 import { installRoutes } from './http/routes.ts'
 import { watchSender } from './http/slow-senders.ts'
+import { JobDesk } from './jobs/job-desk.ts'
 import type { LedgerDesk } from './ledger/ledger-desk.ts'
 import { dayOf } from './ledger/period.ts'
 import type { Log } from './log.ts'
@@ -34,14 +36,18 @@ import { openStorage } from './storage/open-storage.ts'
 import { Counters } from './store/counters.ts'
 import { FileStore } from './store/files.ts'
 import { IdempotentRequests } from './store/idempotent-requests.ts'
+import { JobFeed } from './store/jobs/job-feed.ts'
+import { RedisJobStore } from './store/jobs/redis-job-store.ts'
 import { counterAccount, LedgerCounters } from './store/ledger-counters.ts'
 import { Nodes } from './store/nodes.ts'
 import { ObjectiveWatch } from './store/objective-watch.ts'
 import { PolicyStore } from './store/policy-store.ts'
+import { connectForFeed } from './store/redis.ts'
 import { RedisLimitStore } from './store/redis-limit-store.ts'
 import { RequestRate } from './store/request-rate.ts'
 import { SessionRecords } from './store/session-records.ts'
 import type { Store } from './store/store.ts'
+import { StreamSlots } from './store/stream-slots.ts'
 import { later, ms } from './units.ts'
 import { Loopback } from './upstream/loopback/server.ts'
 import { Upstreams } from './upstream/upstreams.ts'
@@ -160,6 +166,12 @@ export async function serve(
   const storage = stack.use(await openStorage(config, clock.now()))
   const files = new FileStore(redis)
   const desk = new FileDesk({ clock, log, storage, files, tools: null, config: current })
+  const jobs = new RedisJobStore(redis, {
+    limits: (tenant) => jobLimitsOf(current(), tenant),
+    queue: () => current().media.queue,
+  })
+  const feed = stack.use(new JobFeed(connectForFeed(store.place, log)))
+  const jobDesk = new JobDesk({ clock, jobs, feed, files, desk, storage, config: current })
 
   const servers: Server[] = []
   let certFile: string | null = null
@@ -208,6 +220,10 @@ export async function serve(
     storage,
     files,
     desk,
+    jobs,
+    feed,
+    jobDesk,
+    slots: new StreamSlots(redis),
     once: new IdempotentRequests(redis, clock),
     rate: new RequestRate(redis),
     sessionOwner: async (id) => (await records.outline(id))?.head ?? null,

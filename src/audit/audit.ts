@@ -1,6 +1,7 @@
 /** What is worth being able to prove later. */
 export type AuditKind =
   | 'config.loaded'
+  | 'job.deleted'
   | 'key.made'
   | 'key.rotated'
   | 'key.revoked'
@@ -24,7 +25,7 @@ export interface AuditEntry {
   readonly actor: AuditActor
   /** The tenant it concerns; null for the whole installation. */
   readonly tenant: string | null
-  /** Id of the key, plan, secret or session. */
+  /** Id of the key, plan, secret, session or job. */
   readonly subject: string | null
   readonly detail?: Readonly<Record<string, AuditValue>>
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
+import { jobLimitsOf } from '../config/job-limits.ts'
 import { FaultError } from '../faults.ts'
 import type { Log } from '../log.ts'
 import { newId } from '../media/ids.ts'
@@ -47,12 +48,12 @@ export class FileDesk {
 
   /** Streams a file in. Rejects with what `Storage.write` and `MediaTools.probe` do; nothing of it is left then. */
   async take(order: FileOrder, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<MediaFile> {
-    const { clock, files, storage } = this.#deps
+    const { clock, files, storage, config } = this.#deps
     const { tenant, keyId, purpose, filename, most, keep, mime } = order
     const now = clock.now()
     const id = newId('file', now)
     const expiresAt = later(now, LONGEST_REQUEST)
-    await files.reserve({ id, tenant, keyId, filename, bytes: most, expiresAt }, this.#quotaOf(tenant))
+    await files.reserve({ id, tenant, keyId, filename, bytes: most, expiresAt }, jobLimitsOf(config(), tenant))
     try {
       const written = await storage.write(blobName(tenant, id), source, most, signal)
       return await this.admit(tenant, id, { ...written, keep, mime, purpose: purpose() }, signal)
@@ -128,12 +129,6 @@ export class FileDesk {
     if (this.#deps.tools === null) return null
     await using local = await this.#deps.storage.local(name)
     return await this.#deps.tools.probe(local.path, signal)
-  }
-
-  #quotaOf(tenant: string) {
-    const { plans, tenants } = this.#deps.config()
-    const jobs = plans.get(tenants.get(tenant)?.plan ?? '')?.jobs
-    return { storage: jobs?.storage ?? null, files: jobs?.files ?? null }
   }
 }
 

@@ -19,7 +19,7 @@ export interface RouteDeps
     LimitRouteDeps,
     PriceRouteDeps,
     EstimateRouteDeps,
-    MediaRouteDeps,
+    Omit<MediaRouteDeps, 'audit'>,
     CorrectionRouteDeps {}
 
 /** Every route of the HTTP door but those that tell how the node is. */

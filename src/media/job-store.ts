@@ -82,6 +82,8 @@ export interface JobStore {
    * `runAt` are taken from `job`; its other instants count from its `createdAt` and are put on Redis's clock.
    */
   create(job: Job, idempotency: Idempotency | null, cost: Ms): Promise<Created>
+  /** What `create` would answer to a request that has been made before, without making anything; null for a new one. */
+  known(tenant: string, idempotency: Idempotency): Promise<Exclude<Created, { type: 'created' | 'queue_full' }> | null>
   read(tenant: string, id: string): Promise<Job | null>
   list(tenant: string, filter: JobFilter): Promise<{ jobs: Job[]; hasMore: boolean }>
   /** Where a waiting job stands; null for one that does not wait. */

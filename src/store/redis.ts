@@ -41,6 +41,16 @@ export function connectForJournal(where: RedisPlace, log: Log): Redis {
   return redis
 }
 
+/**
+ * A client that listens to channels: a subscription that cannot be made now fails soon, one that was made is made again when
+ * Redis is back.
+ */
+export function connectForFeed(where: RedisPlace, log: Log): Redis {
+  const redis = open(where, { ...IMPATIENT, lazyConnect: false, enableOfflineQueue: true })
+  redis.on('error', (error: Error) => log.debug({ why: error.message }, 'feed waits for redis'))
+  return redis
+}
+
 /** Well above the second that a reading of the journal waits. */
 const SILENT_FOR_MS = 15_000
 

@@ -3,7 +3,7 @@ import { authenticateKey, credentialsOf } from '../../auth/authenticate.ts'
 import type { Principal } from '../../auth/principal.ts'
 import { requireScope } from '../../auth/scopes.ts'
 import type { ViewerDeps } from '../../auth/viewer.ts'
-import type { JobLimits } from '../../config/config.ts'
+import { jobLimitsOf } from '../../config/job-limits.ts'
 import { FaultError } from '../../faults.ts'
 import { RATE_WINDOW, type RequestRate } from '../../store/request-rate.ts'
 
@@ -33,7 +33,7 @@ export function guard(deps: GuardDeps): MiddlewareHandler {
     const principal = await authenticateKey(config, deps.secrets, credentials, deps.clock.now())
     requireScope(principal, 'jobs')
     c.set('principal', principal)
-    const quota = jobLimitsOf(deps, principal.tenant)?.requestsPerMinute ?? null
+    const quota = jobLimitsOf(config, principal.tenant).requestsPerMinute
     if (quota === null) return next()
 
     const { allowed, left, reset, wait } = await deps.rate.take(principal.tenant, principal.keyId, quota)
@@ -42,10 +42,4 @@ export function guard(deps: GuardDeps): MiddlewareHandler {
     if (allowed) return next()
     throw new FaultError('rate_limited', `This key may make ${quota} requests a minute.`, { retryAfterMs: wait })
   }
-}
-
-/** What the plan of a tenant allows its jobs; null for a tenant that is gone meanwhile. */
-export function jobLimitsOf({ config }: Pick<ViewerDeps, 'config'>, tenant: string): JobLimits | null {
-  const { plans, tenants } = config()
-  return plans.get(tenants.get(tenant)?.plan ?? '')?.jobs ?? null
 }

@@ -1,21 +1,29 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { bodyLimit } from 'hono/body-limit'
 import { FaultError } from '../../faults.ts'
+import { detailsOf, InvalidRequest } from '../../invalid-request.ts'
 import type { Log } from '../../log.ts'
+import { tooLarge } from '../../storage/measured.ts'
 import { type FileRouteDeps, fileRoutes } from './files.ts'
 import { guard } from './guard.ts'
-import { answerProblem, detailsOf, InvalidRequest, problemOf } from './problem.ts'
+import { type JobRouteDeps, jobRoutes } from './jobs.ts'
+import { answerProblem, problemOf } from './problem.ts'
 
-export interface MediaRouteDeps extends FileRouteDeps {
+export interface MediaRouteDeps extends FileRouteDeps, JobRouteDeps {
   log: Log
 }
 
-const PARTS = ['files'] as const
+const PARTS = ['files', 'jobs'] as const
+/** Room for the largest inline input in base64, and for options, bytes. */
+const LARGEST_JSON = 384 * 1_024
+const WHERE = { json: 'body', query: 'query', header: 'header', param: 'path' } as const
 
 /** The batch door: files, uploads, jobs and batches. Failures leave it as RFC 9457 has them. */
 export function mediaRoutes(app: OpenAPIHono, deps: MediaRouteDeps): void {
   const door = new OpenAPIHono({
     defaultHook: (result) => {
-      if (!result.success) throw new InvalidRequest(detailsOf(result.error.issues, result.target))
+      if (result.success) return
+      throw new InvalidRequest(detailsOf(result.error.issues, WHERE[result.target as keyof typeof WHERE] ?? 'body'))
     },
   })
   door.onError((error, c) => {
@@ -25,7 +33,19 @@ export function mediaRoutes(app: OpenAPIHono, deps: MediaRouteDeps): void {
   })
   const letIn = guard(deps)
   for (const part of PARTS) door.use(`/v1/${part}/*`, letIn)
+  for (const part of ['jobs']) {
+    door.use(
+      `/v1/${part}/*`,
+      bodyLimit({
+        maxSize: LARGEST_JSON,
+        onError: () => {
+          throw tooLarge(LARGEST_JSON)
+        },
+      }),
+    )
+  }
   fileRoutes(door, deps)
+  jobRoutes(door, deps)
   closeRest(door)
   app.route('/', door)
 }

@@ -1,33 +1,8 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import type { z } from 'zod'
 import { FAULTS, type Fault, type FaultCode, FaultError } from '../../faults.ts'
-
-/** One thing that is wrong with a request. */
-export interface ProblemDetail {
-  readonly in: 'body' | 'query' | 'header' | 'path'
-  /** JSON Pointer into the body; the name of a parameter elsewhere. */
-  readonly pointer: string
-  /** Stable snake_case; readers must expect more to come. */
-  readonly code: string
-  readonly message: string
-}
-
-/** A request that can be read and makes no sense: everything that is wrong with it at once. */
-export class InvalidRequest extends Error {
-  override readonly name = 'InvalidRequest'
-  readonly details: readonly ProblemDetail[]
-
-  constructor(details: readonly ProblemDetail[]) {
-    super('The request is not valid.')
-    this.details = details
-  }
-}
-
-/** One thing that is wrong with the body. */
-export const invalid = (pointer: string, code: string, message: string) =>
-  new InvalidRequest([{ in: 'body', pointer, code, message }])
+import { InvalidRequest, type ProblemDetail } from '../../invalid-request.ts'
 
 /** An answer's body as RFC 9457 has it, with fields of our own that clients can act upon. */
 export interface Problem {
@@ -118,25 +93,4 @@ function faultOf(error: unknown): FaultError {
     return new FaultError('invalid_request', 'The body is not valid JSON.')
   }
   return new FaultError('internal', 'Something went wrong on the server.')
-}
-
-const WHERE = { json: 'body', query: 'query', header: 'header', param: 'path' } as const
-
-/** What a schema found, each thing by itself. `target`: which part of the request it looked at. */
-export function detailsOf(issues: readonly z.core.$ZodIssue[], target: string): ProblemDetail[] {
-  const place = WHERE[target as keyof typeof WHERE] ?? 'body'
-  return issues.flatMap((issue) => {
-    const at = (path: readonly PropertyKey[]) => ({ in: place, pointer: pointerTo(path, place) })
-    if (issue.code !== 'unrecognized_keys') return [{ ...at(issue.path), code: issue.code, message: issue.message }]
-    return issue.keys.map((key) => ({
-      ...at([...issue.path, key]),
-      code: 'unknown_field',
-      message: 'There is no such field.',
-    }))
-  })
-}
-
-function pointerTo(path: readonly PropertyKey[], place: ProblemDetail['in']): string {
-  if (place !== 'body') return path.map(String).join('.')
-  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }

@@ -63,7 +63,7 @@ export const iso = (at: number): string => new Date(at).toISOString()
 export const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at))
 
 /** What every list has beside its data: keyset paging, newest first. */
-export const PageQuery = z.object({
+export const PageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(20),
   after: z.string().max(64).optional().openapi({ description: 'Id of the last one of the page before' }),
   before: z.string().max(64).optional().openapi({ description: 'Id of the first one of the page after' }),

@@ -1,10 +1,10 @@
 import type { Context } from 'hono'
 import { FaultError } from '../../faults.ts'
+import { invalid } from '../../invalid-request.ts'
 import { FILE_PURPOSES, type FilePurpose } from '../../media/media-file.ts'
 import { tooLarge } from '../../storage/measured.ts'
 import type { Bytes } from '../../units.ts'
 import { boundaryOf, type FormPart, fieldText, formParts } from '../multipart.ts'
-import { invalid } from './problem.ts'
 
 /** The bytes of one file on their way in. */
 export interface UploadBody {

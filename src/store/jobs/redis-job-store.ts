@@ -76,6 +76,15 @@ export class RedisJobStore implements JobStore {
     }
   }
 
+  async known(tenant: string, { key, fingerprint }: Idempotency) {
+    const line = await this.#ask(this.#redis.get(`${keys.tenant(tenant)}:idem:${key}`))
+    if (line === null) return null
+    const [print, first = ''] = line.split(' ')
+    if (print !== fingerprint) return { type: 'mismatch' as const }
+    const job = await this.read(tenant, first)
+    return job === null ? null : { type: 'replayed' as const, job }
+  }
+
   async read(tenant: string, id: string): Promise<Job | null> {
     if (!isId('job', id)) return null
     const raw = await this.#ask(this.#redis.hgetall(`${keys.tenant(tenant)}:job:${id}`))

@@ -1,0 +1,90 @@
+import type { HttpBindings } from '@hono/node-server'
+import type { Context } from 'hono'
+import { streamSSE } from 'hono/streaming'
+import type { Clock } from '../../clock.ts'
+import { FaultError } from '../../faults.ts'
+import type { Log } from '../../log.ts'
+import { isEnded, type Job } from '../../media/job.ts'
+import type { JobEvent, JobStore } from '../../media/job-store.ts'
+import { follow, type JobFeed } from '../../store/jobs/job-feed.ts'
+import type { StreamSlots } from '../../store/stream-slots.ts'
+import { later, ms } from '../../units.ts'
+import { iso } from './schemas.ts'
+
+export interface JobEventDeps {
+  clock: Clock
+  log: Log
+  jobs: JobStore
+  feed: JobFeed
+  slots: StreamSlots
+}
+
+/** A sign of life for whatever stands between, and the chance to notice a reader that is gone. */
+const HEARTBEAT = ms(15_000)
+const COME_BACK_AFTER_MS = 2_000
+
+/**
+ * A job's events as they come, from after `Last-Event-ID` on. The stream ends with the job; who has had its end already is
+ * told with 204 that there is no more, which is how a browser is kept from asking again.
+ */
+export async function jobEvents(c: Context, deps: JobEventDeps, job: Job): Promise<Response> {
+  const after = lastEventId(c)
+  if (isEnded(job.status) && (await deps.jobs.events(job.tenant, job.id, after)).length === 0) {
+    return c.body(null, 204)
+  }
+  const { tenant, keyId } = c.get('principal')
+  const slot = await deps.slots.take(tenant, keyId)
+  c.header('X-Accel-Buffering', 'no')
+  const response = streamSSE(c, async (stream) => {
+    const gone = new AbortController()
+    stream.onAbort(() => gone.abort())
+    // Of a reader that takes nothing one frame is kept: the beat that finds it still waiting cuts the line.
+    let isWriting = false
+    let alarm: Disposable | null = null
+    const write = async (text: string) => {
+      isWriting = true
+      await stream.write(text)
+      isWriting = false
+    }
+    const beat = () => {
+      alarm = deps.clock.at(later(deps.clock.now(), HEARTBEAT), () => {
+        if (isWriting) return cut(c)
+        void slot.renew()
+        void write(': still here\n\n')
+        beat()
+      })
+    }
+    try {
+      beat()
+      await write(`retry: ${COME_BACK_AFTER_MS}\n\n`)
+      for await (const event of follow(deps.jobs, deps.feed, job, after, gone.signal))
+        await write(frameOf(event, job.id))
+    } catch (error) {
+      // The reader comes back by itself, with the number of the last event it has.
+      deps.log.warn({ why: String(error) }, 'an event stream was ended')
+    } finally {
+      ;(alarm as Disposable | null)?.[Symbol.dispose]()
+      await slot[Symbol.asyncDispose]()
+    }
+  })
+  response.headers.set('Cache-Control', 'no-store')
+  return response
+}
+
+function cut(c: Context): void {
+  const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>
+  outgoing?.destroy()
+}
+
+/** Events hold no line ends: their data is JSON. */
+function frameOf({ id, at, event, data }: JobEvent, job: string): string {
+  const line = JSON.stringify({ job_id: job, at: iso(at), ...(data as object) })
+  return `id: ${id}\nevent: ${event}\ndata: ${line}\n\n`
+}
+
+/** As browsers send it when they come back; `?after=` for others. */
+function lastEventId(c: Context): number {
+  const text = c.req.header('last-event-id') ?? c.req.query('after') ?? '0'
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new FaultError('invalid_request', 'Last-Event-ID is the number of an event.', { param: 'Last-Event-ID' })
+}

@@ -65,4 +65,15 @@ export class Metrics {
     help: 'Records that wait for the store',
     registers: [this.registry],
   })
+  readonly calls = new Counter({
+    name: 'parley_media_calls_total',
+    help: 'Calls of media jobs and drop-ins to providers, by what came of them',
+    labelNames: ['outcome'],
+    registers: [this.registry],
+  })
+  readonly keptAnswers = new Counter({
+    name: 'parley_media_kept_answers_total',
+    help: 'Answers that had been bought before and were not bought again',
+    registers: [this.registry],
+  })
 }

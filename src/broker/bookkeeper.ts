@@ -30,8 +30,8 @@ export class Bookkeeper implements AsyncDisposable {
   readonly #open = new Map<Settlement, (settled: Settled) => void>()
   /** Responses under way whose start the store may not know of, by record. */
   readonly #notes = new Map<string, Running>()
-  /** Sessions that are over and whose leases the store may still hold, and until when that matters. */
-  readonly #releases = new Map<string, Instant>()
+  /** Sessions that are over and whose leases the store may still hold: until when that matters, and what was not bought. */
+  readonly #releases = new Map<string, { until: Instant; notBought: readonly string[] }>()
   /** How many settlements each session still waits for. */
   readonly #owing = new Map<string, number>()
   /** Sessions whose last settlement somebody waits for. */
@@ -67,20 +67,24 @@ export class Bookkeeper implements AsyncDisposable {
     void this.#try(settlement)
   }
 
-  /** Gives back what a session that is over holds; tried again until it has, or its lease would have ended by itself. */
-  async release(session: string): Promise<void> {
-    this.#releases.set(session, later(this.#clock.now(), ms(LEASE_MS)))
+  /**
+   * Gives back what a session that is over holds; tried again until it has, or its lease would have ended by itself.
+   * `notBought`: records that were noted as running and that nobody will be billed for.
+   */
+  async release(session: string, notBought: readonly string[] = []): Promise<void> {
+    for (const id of notBought) this.#notes.delete(id)
+    this.#releases.set(session, { until: later(this.#clock.now(), ms(LEASE_MS)), notBought })
     await this.#release(session)
   }
 
   async #release(session: string): Promise<void> {
-    const until = this.#releases.get(session)
-    if (until === undefined) return
-    const isReleased = await this.#store.release(session).then(
+    const release = this.#releases.get(session)
+    if (release === undefined) return
+    const isReleased = await this.#store.release(session, release.notBought).then(
       () => true,
       () => false,
     )
-    if (isReleased || this.#clock.now() >= until) this.#releases.delete(session)
+    if (isReleased || this.#clock.now() >= release.until) this.#releases.delete(session)
     else this.#tryLater()
   }
 

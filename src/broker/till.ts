@@ -1,11 +1,12 @@
 import type { Clock } from '../clock.ts'
-import type { Config, PlanConfig, ProviderConfig } from '../config/config.ts'
+import type { Config, PlanConfig } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
 import type { Account, BudgetLevel, Refusal } from '../limits/limits.ts'
 import { findPrice, type Offer } from '../meter/find-price.ts'
 import type { PriceRow } from '../meter/price-row.ts'
 import type { LedgerRecord } from '../meter/record.ts'
+import { sellersOf } from '../meter/sellers.ts'
 import type { Metrics } from '../metrics.ts'
 import type { SessionHead } from '../store/session-records.ts'
 import { type Instant, seconds, type Tokens } from '../units.ts'
@@ -140,15 +141,9 @@ export class Till {
     at = this.#deps.clock.now(),
   ): PriceRow | null {
     const { prices, providers } = this.#deps.config()
-    const sellers = sellersOf(provider, providers.get(provider))
+    const sellers = sellersOf(provider, providers.get(provider)?.type)
     return findPrice(prices.sheet, { sellers, names, kind }, prices.unknownModels, at)
   }
-}
-
-/** Azure's and a gateway's own prices come first; where the sheet has none, they pass on those of the provider behind. */
-function sellersOf(name: string, provider: ProviderConfig | undefined): string[] {
-  if (provider === undefined || provider.type === 'openai-compatible') return [name, 'openai']
-  return provider.type === 'azure' ? ['azure', 'openai'] : [provider.type]
 }
 
 const pick = ({ action, account, limit }: ParleyThrottled) => ({ action, account, limit })

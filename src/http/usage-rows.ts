@@ -39,7 +39,7 @@ export const UsageRow = z
         counterfactual: z.string(),
         credited_to: z.enum(['parley', 'provider']),
         quantity: z.int(),
-        unit: z.enum(['ms', 'tokens']),
+        unit: z.enum(['ms', 'tokens', 'answers']),
         paid: z.object(money),
         otherwise: z.object(money),
         saved: z.object(money),

@@ -23,19 +23,25 @@ export const SAVING_KINDS = Object.keys({
   silence_not_sent: true,
   idle_cut: true,
   cached_input: true,
+  silence_removed: true,
+  pixels_removed: true,
+  answer_kept: true,
+  billing_minimum: true,
 } satisfies Record<Saving['kind'], true>) as Saving['kind'][]
 const COUNTERFACTUALS = Object.keys({
   silence_billed_by_the_minute: true,
   silence_committed_as_audio: true,
   session_left_open: true,
   context_read_uncached: true,
+  sent_untouched: true,
+  asked_again: true,
   not_billed: true,
 } satisfies Record<Saving['counterfactual'], true>) as Saving['counterfactual'][]
 
 const saving = z.object({
   kind: z.enum(SAVING_KINDS),
   quantity: whole,
-  unit: z.enum(['ms', 'tokens']),
+  unit: z.enum(['ms', 'tokens', 'answers']),
   paid: nano,
   otherwise: nano,
   saved: nano,

@@ -35,6 +35,7 @@ export interface Reservation {
 
 /** A response under way, so that it can be booked if its node dies: the record as it would be if nothing more is heard. */
 export interface Running {
+  /** Whose lease it runs under. */
   readonly session: string
   readonly record: LedgerRecord
 }
@@ -44,6 +45,8 @@ export interface Settlement {
   readonly accounts: readonly Account[]
   /** What the session's lease holds afterwards, at most; null where the session has no lease. */
   readonly keep: Holding | null
+  /** The lease it was bought under, where that is not the session's own: each step of a job has one. */
+  readonly lease?: string
 }
 
 export interface Settled {
@@ -84,8 +87,11 @@ export interface LimitStore {
    * estimate is booked as a correction; corrections are made here and never handed in.
    */
   settle(settlement: Settlement): Promise<Settled>
-  /** Gives back slots and whatever the lease holds: the session is over. What it has not settled is booked as estimated. */
-  release(session: string): Promise<void>
+  /**
+   * Gives back slots and whatever the lease holds: the session is over. What it has not settled is booked as estimated, but
+   * for records that are known not to have been bought.
+   */
+  release(session: string, notBought?: readonly string[]): Promise<void>
   /**
    * Ends leases that nobody renews any more: what was running under them is booked as estimated, the rest is given back.
    * Returns how many ended. Any number of processes may call it, at any time.

@@ -106,6 +106,36 @@ export function readTranscriptionUsage(raw: unknown): Usage | null {
   }
 }
 
+/**
+ * Reads `usage` of a chat completion (`prompt_tokens`, …) or of a response over HTTP (`input_tokens`, …). What they do not
+ * split by modality is text: pictures are sold at the price of text there. Null when the provider sent no usage at all.
+ */
+export function readChatUsage(raw: unknown): Usage | null {
+  if (!isObject(raw)) return null
+  const numbers = new Numbers()
+  const inside = details(raw, 'prompt_tokens_details', 'input_tokens_details', 'input_token_details')
+  const outside = details(raw, 'completion_tokens_details', 'output_tokens_details', 'output_token_details')
+  const said = (...values: unknown[]) => Math.max(...values.map((value) => numbers.whole(value)))
+  const read = said(raw.prompt_tokens, raw.input_tokens)
+  const written = said(raw.completion_tokens, raw.output_tokens)
+  const audioIn = Math.min(read, numbers.whole(inside?.audio_tokens))
+  const audioOut = Math.min(written, numbers.whole(outside?.audio_tokens))
+  // A total above what its parts say is charged as output, the dearer side.
+  const unexplained = Math.max(0, numbers.whole(raw.total_tokens) - read - written)
+  const textIn = read - audioIn
+  const claimed = numbers.whole(inside?.cached_tokens)
+  const cached = Math.min(textIn, claimed)
+  if (claimed > read) numbers.suspect = true
+  return {
+    ...NOTHING,
+    in: { ...NO_TOKENS, text: tokens(textIn), audio: tokens(audioIn) },
+    cached: { ...NO_TOKENS, text: tokens(cached) },
+    out: { ...NO_TOKENS, text: tokens(written - audioOut), audio: tokens(audioOut) },
+    unsplitOut: tokens(unexplained),
+    estimated: unexplained > 0 || numbers.suspect,
+  }
+}
+
 /** Reads the `usage` of a session billed by its open time: `{seconds}`, cumulative, so that it replaces what came before. */
 export function readSessionUsage(raw: unknown): Usage | null {
   if (!isObject(raw)) return null

@@ -2,7 +2,7 @@ import type { Instant, NanoUsd, Tokens } from '../units.ts'
 import type { Saving } from './savings.ts'
 import type { Usage } from './usage.ts'
 
-/** What was bought; `session` records what the end of one has saved. */
+/** What was bought; `session` records what the end of one, or a step that was not bought, has saved. */
 export type RecordKind = 'response' | 'transcription' | 'stage' | 'session'
 
 /** What makes a second booking of the same thing impossible. A turn's transcription is bought beside its response. */

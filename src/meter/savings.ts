@@ -6,9 +6,17 @@ import { NO_TOKENS, NOTHING, sumTokens, type Usage } from './usage.ts'
 
 /** M4: something that was not bought, beside what it would have cost. */
 export interface Saving {
-  readonly kind: 'silence_not_sent' | 'idle_cut' | 'cached_input'
+  readonly kind:
+    | 'silence_not_sent'
+    | 'idle_cut'
+    | 'cached_input'
+    /** Of media: silence cut out, pixels left out, answers that had been bought before, and what short pieces cost more. */
+    | 'silence_removed'
+    | 'pixels_removed'
+    | 'answer_kept'
+    | 'billing_minimum'
   readonly quantity: number
-  readonly unit: 'ms' | 'tokens'
+  readonly unit: 'ms' | 'tokens' | 'answers'
   /** What was paid for it, and what would have been paid. */
   readonly paid: NanoUsd
   readonly otherwise: NanoUsd
@@ -30,6 +38,10 @@ export type Counterfactual =
   | 'session_left_open'
   /** The same tokens at the price of uncached ones. */
   | 'context_read_uncached'
+  /** The file would have been sent as it came. */
+  | 'sent_untouched'
+  /** The same would have been asked of the model again. */
+  | 'asked_again'
   /** The provider does not bill for it: nothing was saved. */
   | 'not_billed'
 

@@ -33,6 +33,12 @@ export const keys = {
   journal: (root: string) => `${root}:journal`,
   /** STRING below a root of limits: nano-dollars an account has spent in `budget`, `day:YYYY-MM-DD` or `month:YYYY-MM`. */
   spent: (root: string, kind: string, id: string, period: string) => `${root}:spent:${kind}:${id}:${period}`,
+  /** STRING with expiry: an answer that a tenant has paid for, by the hash of all that decides it. */
+  answer: (tenant: string, content: string) => `parley:{t:${tenant}}:answer:${content}`,
+  /** STRING with the expiry of a lease: who is buying that answer now. */
+  answerBuyer: (tenant: string, content: string) => `parley:{t:${tenant}}:answer:${content}:buyer`,
+  /** STRING with expiry: how often a step, `<job>:<stage>`, has been bought. */
+  bought: (tenant: string, step: string) => `parley:{t:${tenant}}:bought:${step}`,
   /** HASH: tenants, keys and plans made by the admin routes (store/stored-policy.ts), and the revision of them all. */
   policy: 'parley:{policy}',
   /** Channel: the policy has a new revision. */

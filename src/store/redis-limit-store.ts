@@ -96,8 +96,8 @@ export class RedisLimitStore implements LimitStore {
     return settledFrom(corrected)
   }
 
-  async release(session: string): Promise<void> {
-    await fromStore(this.#redis.limitsRelease(this.root, this.#time(), session))
+  async release(session: string, notBought: readonly string[] = []): Promise<void> {
+    await fromStore(this.#redis.limitsRelease(this.root, this.#time(), session, ...notBought))
   }
 
   async reap(most: number): Promise<number> {
@@ -117,14 +117,14 @@ export class RedisLimitStore implements LimitStore {
     return states.map((state, i) => stateFrom(state, accounts[i] as Account, now))
   }
 
-  async #book({ record, accounts, keep }: Settlement): Promise<SettleReply> {
+  async #book({ record, accounts, keep, lease }: Settlement): Promise<SettleReply> {
     return fromStore(
       this.#redis.limitsSettle(
         this.root,
         this.#time(),
         record.basis,
         record.id,
-        record.session,
+        lease ?? record.session,
         record.cost,
         record.weighted,
         keep?.money ?? -1,

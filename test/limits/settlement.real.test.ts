@@ -274,3 +274,32 @@ test('L7 with Redis away every question is answered with store_unavailable and w
   }
   away.disconnect()
 })
+
+describe('calls of jobs', () => {
+  const under = (lease: string, id: string, cost: number) => ({
+    ...{ record: record('job', id, cost, 0), accounts, keep: hold(0, 0), lease },
+  })
+  const ask = { accounts, want: hold(300, 0), least: hold(300, 0), standing: false }
+
+  test('L5 each call of a job has a lease of its own, and settles under it', async () => {
+    const limits = new SimulatedLimits(redis.redis)
+    await limits.store.reserve({ session: 'l1', ...ask })
+    await limits.store.reserve({ session: 'l2', ...ask })
+    expect(await books(limits)).toMatchObject({ spent: 0, held: 600 })
+    expect(await limits.store.settle(under('l1', 's1', 120))).toMatchObject({ isNew: true, held: hold(0, 0) })
+    expect(await books(limits)).toMatchObject({ spent: 120, held: 300 })
+    await limits.store.release('l1')
+    await limits.store.release('l2')
+    expect(await books(limits)).toMatchObject({ spent: 120, held: 0 })
+  })
+
+  test('M3 what was noted as running and not bought is given back without a record', async () => {
+    const limits = new SimulatedLimits(redis.redis)
+    await limits.store.reserve({ session: 'l1', ...ask })
+    await limits.store.running({ session: 'l1', record: record('job', 's1', 300, 0) })
+    await limits.store.release('l1', ['job:s1'])
+    await limits.store.release('l1', ['job:s1'])
+    expect(await books(limits)).toMatchObject({ spent: 0, held: 0, bases: [] })
+    expect(await limits.store.settle(under('l2', 's1', 120))).toMatchObject({ isNew: true })
+  })
+})

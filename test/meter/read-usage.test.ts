@@ -4,6 +4,7 @@ import { cost } from '../../src/meter/price.ts'
 import {
   MOST_MS,
   MOST_TOKENS,
+  readChatUsage,
   readResponseUsage,
   readSessionUsage,
   readTranscriptionUsage,
@@ -200,5 +201,35 @@ describe('usage from hostile hands', () => {
       output_token_details: all,
     }
     expect(cost(readResponseUsage(raw)!, dearest).nano).toBe(6 * MOST_TOKENS * 10_000_000)
+  })
+})
+
+describe('usage of requests over HTTP', () => {
+  test('M1 of a chat completion: pictures count as text, cached tokens as read from the cache', () => {
+    const usage = readChatUsage({
+      ...{ prompt_tokens: 1_000, completion_tokens: 50, total_tokens: 1_050 },
+      prompt_tokens_details: { cached_tokens: 128, audio_tokens: 0 },
+      completion_tokens_details: { reasoning_tokens: 20 },
+    })
+    expect(usage).toMatchObject({ in: { text: 1_000 }, cached: { text: 128 }, out: { text: 50 }, estimated: false })
+  })
+
+  test('M1 of a response, which splits nothing by modality', () => {
+    const usage = readChatUsage({
+      ...{ input_tokens: 300, output_tokens: 40, total_tokens: 340 },
+      input_tokens_details: { cached_tokens: 0 },
+      output_tokens_details: { reasoning_tokens: 0 },
+    })
+    expect(usage).toMatchObject({ in: { text: 300 }, out: { text: 40 }, unsplitIn: 0, unsplitOut: 0, estimated: false })
+  })
+
+  test('M1 a total above its parts is charged, and said to be a guess', () => {
+    const usage = readChatUsage({ prompt_tokens: 10, completion_tokens: 5, total_tokens: 20 })
+    expect(usage).toMatchObject({ unsplitOut: 5, estimated: true })
+  })
+
+  test('M1 no usage is not zero', () => {
+    expect([readChatUsage(null), readChatUsage(undefined), readChatUsage([])]).toEqual([null, null, null])
+    expect(readChatUsage({ prompt_tokens: -1, completion_tokens: 'x' })).toMatchObject({ estimated: true })
   })
 })

@@ -25,6 +25,9 @@ export interface Faults {
   quota?: number
   /** The session expires after so many ms, as the live one does after 60 minutes. */
   expire?: number
+  /** Of answers over HTTP: they stop half way without a word, or are not sure of themselves. */
+  cut?: number
+  unsure?: number
 }
 
 const NAMES: ReadonlySet<string> = new Set<keyof Faults>([
@@ -41,6 +44,8 @@ const NAMES: ReadonlySet<string> = new Set<keyof Faults>([
   'rateLimited',
   'quota',
   'expire',
+  'cut',
+  'unsure',
 ])
 
 /** Reads `drop:20,delay:50`; a name without a number means 1. Unknown names are passed over. */

@@ -9,6 +9,7 @@ import { type Instant, later, ms } from '../../units.ts'
 import type { VoiceDetection } from '../../voice/detector.ts'
 import { type Faults, parseFaults } from './faults.ts'
 import { type BillRecord, LoopbackSession, newId } from './loopback-session.ts'
+import { MediaDoor } from './media/media-door.ts'
 
 type Loose = Record<string, unknown>
 
@@ -44,8 +45,10 @@ export class Loopback implements AsyncDisposable {
   readonly closures = new Map<string, { at: Instant; code: number }>()
   /** Requests as they came, newest last: what a client really sent. Of credentials only that they were given. */
   readonly upgrades: { url: string; headers: IncomingMessage['headers'] }[] = []
-  /** For every connection from now on. */
+  /** For every connection and request from now on. */
   faults: Faults = {}
+  /** Transcriptions, chat completions and responses over HTTP. */
+  readonly media: MediaDoor
   readonly #options: LoopbackOptions
   readonly #server: Server
   readonly #sockets: WebSocketServer
@@ -53,7 +56,9 @@ export class Loopback implements AsyncDisposable {
 
   private constructor(options: LoopbackOptions) {
     this.#options = options
-    this.#server = createServer((_request, response) => response.writeHead(404).end())
+    const { clock, key } = options
+    this.media = new MediaDoor({ clock, ...(key === undefined ? {} : { key }), faults: () => this.faults })
+    this.#server = createServer((request, response) => this.media.handle(request, response))
     this.#sockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,

@@ -13,10 +13,13 @@ COPY workers workers/
 COPY fixtures fixtures/
 RUN node scripts/build.mjs
 RUN npm prune --omit=dev --no-audit --no-fund
+# The model's runtime brings the libraries of five systems, and ffmpeg comes from Debian here: only what runs is kept.
+RUN find node_modules/onnxruntime-node/bin/napi-v6 -mindepth 2 -maxdepth 2 ! -path "*/linux/$(node -p process.arch)" -exec rm -rf {} + && rm -rf node_modules/@ffmpeg-installer/linux-*
 
 # Run: as nobody in particular, with Redis given by REDIS_URL.
 FROM node:24-bookworm-slim
 WORKDIR /app
+RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 PARLEY_DATA_DIR=/data
 RUN mkdir -p /data && chown node:node /data
 COPY --from=build /app/node_modules node_modules/

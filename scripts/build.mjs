@@ -10,4 +10,5 @@ execFileSync(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 
   cwd: root,
   stdio: 'inherit',
 })
-for (const file of globSync('src/**/*.lua', { cwd: root })) cpSync(join(root, file), join(root, 'dist', file))
+for (const file of globSync(['src/**/*.lua', 'workers/**/*.onnx', 'workers/**/NOTICE.md'], { cwd: root }))
+  cpSync(join(root, file), join(root, 'dist', file))

@@ -69,8 +69,9 @@ function statOr(path) {
 
 function runStep(stage, command) {
   if (/^apt-get /.test(command)) {
-    for (const tool of ['g++', 'make', 'python3']) {
-      if (command.includes(tool) && spawnSync(tool, ['--version']).status !== 0) fail(`RUN ${command}: no ${tool} here`)
+    for (const tool of ['g++', 'make', 'python3', 'ffmpeg']) {
+      const version = tool === 'ffmpeg' ? '-version' : '--version'
+      if (command.includes(tool) && spawnSync(tool, [version]).status !== 0) fail(`RUN ${command}: no ${tool} here`)
     }
     return
   }

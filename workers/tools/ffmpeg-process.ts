@@ -30,7 +30,7 @@ const GRACE = ms(1_000)
  * then SIGKILL, when it takes too long or is disposed of.
  */
 export class FfmpegProcess implements AsyncDisposable {
-  readonly stdin: Writable
+  readonly #stdin: Writable
   readonly #child: ChildProcess
   readonly #output: number
   readonly #alarm: Disposable
@@ -45,7 +45,7 @@ export class FfmpegProcess implements AsyncDisposable {
     const child = spawn(limited[0] as string, [...limited.slice(1), ...args], { env: {}, stdio: 'pipe' })
     this.#child = child
     this.#output = limits.output
-    this.stdin = child.stdin
+    this.#stdin = child.stdin
     // A process that ended before it read everything says why by its exit.
     child.stdin.on('error', () => undefined)
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -58,6 +58,20 @@ export class FfmpegProcess implements AsyncDisposable {
       this.#isTooSlow = true
       this.#stop()
     })
+  }
+
+  /** Hands something over to its stdin. Resolves once more may follow, or once it is gone and its end tells why. */
+  async write(chunk: Uint8Array): Promise<void> {
+    if (this.#stdin.write(chunk)) return
+    const drained = Promise.withResolvers<void>()
+    this.#stdin.once('drain', () => drained.resolve())
+    await Promise.race([drained.promise, this.#end.promise.catch(() => undefined)])
+  }
+
+  /** Nothing more follows: ends its stdin and gives its end. */
+  finish(): Promise<FfmpegEnd> {
+    this.#stdin.end()
+    return this.end()
   }
 
   /** How it ended. Rejects with `media_too_heavy` where it took too long or more memory than it may. */

@@ -1,6 +1,8 @@
 import type { Clock } from '../../src/clock.ts'
 import type { Log } from '../../src/log.ts'
-import type { MediaTools, Probed } from '../../src/media/media-tools.ts'
+import type { MediaTools, OnProgress, Probed } from '../../src/media/media-tools.ts'
+import type { PrepareAudio, PreparedAudio } from '../../src/media/prepared-audio.ts'
+import type { ExtractedAudio } from '../audio/extract-audio.ts'
 import { findFfmpeg } from './find-ffmpeg.ts'
 import { findProgram } from './find-program.ts'
 import { TASKS } from './tasks.ts'
@@ -8,7 +10,9 @@ import { ToolPool } from './tool-pool.ts'
 import type { ToolSettings } from './tool-settings.ts'
 
 /** The work on media, each piece of it as a task in a process of the pool. */
-export class IsolatedMediaTools implements Pick<MediaTools, 'probe'>, AsyncDisposable {
+export class IsolatedMediaTools
+  implements Pick<MediaTools, 'probe' | 'prepareAudio' | 'extractAudio'>, AsyncDisposable
+{
   readonly #pool: ToolPool<typeof TASKS>
 
   private constructor(pool: ToolPool<typeof TASKS>) {
@@ -34,6 +38,20 @@ export class IsolatedMediaTools implements Pick<MediaTools, 'probe'>, AsyncDispo
 
   probe(path: string, signal: AbortSignal): Promise<Probed> {
     return this.#pool.run('probe', { path }, signal)
+  }
+
+  prepareAudio(
+    path: string,
+    into: string,
+    options: PrepareAudio,
+    signal: AbortSignal,
+    on?: OnProgress,
+  ): Promise<PreparedAudio> {
+    return this.#pool.run('prepare-audio', { path, into, options }, signal, on)
+  }
+
+  extractAudio(path: string, into: string, format: 'flac' | 'opus', signal: AbortSignal): Promise<ExtractedAudio> {
+    return this.#pool.run('extract-audio', { path, into, format }, signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

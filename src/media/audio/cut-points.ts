@@ -10,12 +10,12 @@ export interface CutPoint {
   readonly cost: number
 }
 
-/** Pauses shorter than this may be the closure of a consonant, samples: 90 ms. */
-const SHORTEST_PAUSE = 0.09 * RATE
+/** Pauses shorter than this may be the closure of a consonant, samples: 120 ms. */
+const SHORTEST_PAUSE = 0.12 * RATE
 /** Where nobody pauses for longer than this share of a piece, the quietest place of every such stretch serves as well. */
 const REACH = 0.1
 /** Added to the length of a pause, seconds, so that no pause is infinitely better than another. */
-const SOFT = 0.05
+const SOFT = 0.02
 /** Any cut in speech is worse than the worst pause (1 / SOFT); among them the level decides. */
 const IN_SPEECH = 1 / SOFT
 

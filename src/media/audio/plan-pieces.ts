@@ -7,16 +7,20 @@ export interface PieceBounds {
   readonly shortest: number
 }
 
+/**
+ * What one more piece costs, in the measure of cuts (cut-points.ts): more than a good pause, so that pieces stay few, but
+ * less than a cut through speech.
+ */
+export const PIECE = 6
+
 interface Best {
-  readonly pieces: number
   readonly cost: number
   /** Index of the cut before; -1 for the beginning. */
   readonly from: number
 }
 
 /**
- * Where to cut: the fewest pieces within bounds, and among those the cheapest cuts. Gives the kept samples before each cut.
- * A piece is shorter than `shortest` only where no other way is left. `total`: all kept samples.
+ * Where to cut: few pieces within bounds, in long pauses. Gives the kept samples before each cut, in order. A piece is shorter than `shortest` only where no other way is left. `total`: all kept samples.
  */
 export function planCuts(points: readonly CutPoint[], total: number, bounds: PieceBounds): number[] {
   if (total <= bounds.longest) return []
@@ -32,7 +36,7 @@ function cheapest(points: readonly CutPoint[], total: number, { longest, shortes
   const all = [...points, { kept: total, cost: 0 }]
   const best: (Best | null)[] = []
   const at = (i: number) => (i < 0 ? 0 : (all[i] as CutPoint).kept)
-  const value = (i: number): Best | null => (i < 0 ? { pieces: 0, cost: 0, from: -1 } : (best[i] as Best | null))
+  const value = (i: number): Best | null => (i < 0 ? { cost: 0, from: -1 } : (best[i] as Best | null))
   const queue: number[] = []
   let head = 0
   let entering = -1
@@ -40,16 +44,14 @@ function cheapest(points: readonly CutPoint[], total: number, { longest, shortes
     for (; entering < i && at(entering) <= at(i) - Math.max(1, shortest); entering++) {
       const comes = value(entering)
       if (comes === null) continue
-      while (queue.length > head && !isBetter(value(queue.at(-1) as number) as Best, comes)) queue.pop()
+      while (queue.length > head && (value(queue.at(-1) as number) as Best).cost >= comes.cost) queue.pop()
       queue.push(entering)
     }
     while (head < queue.length && at(queue[head] as number) < at(i) - longest) head++
     const from = queue[head]
     const before = from === undefined ? null : (value(from) as Best)
     best.push(
-      before === null || from === undefined
-        ? null
-        : { pieces: before.pieces + 1, cost: before.cost + (all[i] as CutPoint).cost, from },
+      before === null || from === undefined ? null : { cost: before.cost + PIECE + (all[i] as CutPoint).cost, from },
     )
   }
   if (best.at(-1) === null) return null
@@ -57,8 +59,6 @@ function cheapest(points: readonly CutPoint[], total: number, { longest, shortes
   for (let i = value(all.length - 1)?.from ?? -1; i >= 0; i = (best[i] as Best).from) cuts.push(at(i))
   return cuts.reverse()
 }
-
-const isBetter = (a: Best, b: Best) => a.pieces < b.pieces || (a.pieces === b.pieces && a.cost < b.cost)
 
 /** The regions of each piece: what is kept, parted at the cuts. */
 export function partRegions(regions: readonly Region[], cuts: readonly number[]): Region[][] {

@@ -6,8 +6,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends g++ make python
 ENV npm_config_nodedir=/usr/local ONNXRUNTIME_NODE_INSTALL=skip
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build.mjs scripts/
+COPY tsconfig.json tsconfig.build.json tsconfig.browser.json tsconfig.widget.json ./
+COPY scripts/build.mjs scripts/widget.mjs scripts/
 COPY src src/
 COPY workers workers/
 COPY fixtures fixtures/

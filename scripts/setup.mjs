@@ -226,6 +226,7 @@ if (unknown.length > 0) stopWith(`${unknown.join(' ')}: not known; --test and --
 const node = bringNode()
 link(node)
 bringDependencies(node)
+if (!run(node, [join(root, 'scripts', 'widget.mjs'), '--if-old'])) stopWith('the widget could not be built')
 const redisIsElsewhere = process.env.REDIS_URL !== undefined || process.env.REDIS_SERVER_BIN !== undefined
 bringPackages([
   ...(redisIsElsewhere && !forTests ? [] : ['redis']),

@@ -13,6 +13,7 @@ const reports = join(root, '.runtime', 'reports')
 const steps = [
   { name: 'lint', args: [bin('@biomejs/biome', 'bin/biome'), 'check', '.'] },
   { name: 'types', args: [bin('typescript', 'bin/tsc'), '--noEmit'] },
+  { name: 'browser', args: [bin('typescript', 'bin/tsc'), '--noEmit', '-p', 'tsconfig.browser.json'] },
   { name: 'build', args: [join(root, 'scripts', 'build.mjs')] },
   { name: 'unit', vitest: 'unit' },
   { name: 'real', vitest: 'real' },

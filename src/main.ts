@@ -29,7 +29,8 @@ async function main(): Promise<void> {
       tenants: () => [...loaded.config.tenants.keys()],
     }),
   )
-  const surroundings = { clock: systemClock, log, store, metrics, ledger }
+  const demoKey = loaded.demo?.key ?? null
+  const surroundings = { clock: systemClock, log, store, metrics, ledger, demoKey }
   const broker = only === 'workers' ? null : await startBroker(loaded.config, surroundings, stack)
   let { config } = loaded
   if (only !== 'broker') stack.use(await startWorkers({ ...surroundings, config: () => config }))

@@ -64,6 +64,8 @@ export interface Surroundings {
   metrics: Metrics
   /** Null where this process keeps no ledger. */
   ledger: LedgerDesk | null
+  /** Of the built-in set-up, for the landing page; left out where keys are an operator's own. */
+  demoKey?: string | null
 }
 
 /** A node at work. */
@@ -98,7 +100,7 @@ const LAST_WORD_MS = 1_000
 /** Starts a node: provider, doors. Throws with a plain sentence when something it needs is missing. */
 export async function serve(
   config: Config,
-  { clock, log, store, voices, metrics, ledger }: Surroundings,
+  { clock, log, store, voices, metrics, ledger, demoKey = null }: Surroundings,
 ): Promise<Running> {
   const stack = new AsyncDisposableStack()
   const nodeId = randomUUID()
@@ -208,6 +210,7 @@ export async function serve(
     policy,
     audit,
     clock,
+    demoKey,
     secrets,
     registry,
     limits,

@@ -55,12 +55,16 @@ describe('the architecture', () => {
     for (const file of files) {
       const text = readFileSync(join(root, file), 'utf8')
       if (!file.startsWith('src/config/')) expect(text, file).not.toMatch(/process\.env/)
-      if (file !== 'src/clock.ts') expect(text, file).not.toMatch(/Date\.now\(|new Date\(\)|performance\.now\(/)
+      // A page has a clock of its own.
+      if (file !== 'src/clock.ts' && file !== 'src/widget/page-clock.ts')
+        expect(text, file).not.toMatch(/Date\.now\(|new Date\(\)|performance\.now\(/)
     }
   })
 
   test('only the outbound fetcher, the dialling of providers and the calls to them make requests', () => {
     const doors = ['src/net/fetcher.ts', 'src/frames/upgrade.ts', 'src/calls/provider-http.ts']
+    // This one runs in a browser, and asks the page's own backend.
+    doors.push('src/widget/secret.ts')
     for (const file of files.filter((f) => !doors.includes(f))) {
       const text = readFileSync(join(root, file), 'utf8')
       expect(importsOf(file).packages, file).not.toContain('undici')
@@ -74,6 +78,41 @@ describe('the architecture', () => {
   test('only the storage speaks to buckets, by the package of their maker', () => {
     for (const file of files.filter((f) => !f.startsWith('src/storage/'))) {
       expect(importsOf(file).packages.join(' '), file).not.toContain('@aws-sdk')
+    }
+  })
+
+  test('V1 the widget knows itself, and the wire as types only', () => {
+    for (const file of files.filter((f) => f.startsWith('src/widget/'))) {
+      const text = readFileSync(join(root, file), 'utf8')
+      expect(importsOf(file).packages, file).toEqual([])
+      for (const target of importsOf(file).inside) {
+        expect(['widget', 'wire'], `${file} imports ${target}`).toContain(folderOf(target))
+      }
+      for (const line of text.match(/^import .* from '\.\.\/+(?:\.\.\/)*wire\/.*$/gm) ?? []) {
+        expect(line, file).toMatch(/^import type /)
+      }
+    }
+  })
+
+  test('V1 the call, its transcript and its sound are pure', () => {
+    const pure = [
+      'call',
+      'call-steps',
+      'opening',
+      'live',
+      'away',
+      'received',
+      'speech',
+      'transcript',
+      'endings',
+      'look',
+      'strings',
+      'resampler',
+      'jitter-buffer',
+    ]
+    for (const name of pure) {
+      const text = readFileSync(join(root, `src/widget/${name}.ts`), 'utf8')
+      expect(text, name).not.toMatch(/setTimeout|setInterval|Date\.now|performance\.|\b(document|navigator|window)\.\w/)
     }
   })
 

@@ -1,10 +1,12 @@
+import type { Clock } from '../clock.ts'
 import type { SessionPolicy } from '../session/policy.ts'
-import { type Instant, wholeMs } from '../units.ts'
+import { between, type Instant, wholeMs } from '../units.ts'
 import type { Outbox } from './outbox.ts'
 import type { ResumeTicket } from './resume-token.ts'
 
 /** What a caller is told of its session when it comes, and what it needs to come back. */
 export class Introduction {
+  readonly #clock: Clock
   readonly #sessionId: string
   readonly #policy: SessionPolicy
   readonly #endsAt: Instant
@@ -12,7 +14,15 @@ export class Introduction {
   /** Null where the caller cannot resume. */
   readonly #ticket: ResumeTicket | null
 
-  constructor(sessionId: string, policy: SessionPolicy, endsAt: Instant, outbox: Outbox, ticket: ResumeTicket | null) {
+  constructor(
+    clock: Clock,
+    sessionId: string,
+    policy: SessionPolicy,
+    endsAt: Instant,
+    outbox: Outbox,
+    ticket: ResumeTicket | null,
+  ) {
+    this.#clock = clock
     this.#sessionId = sessionId
     this.#policy = policy
     this.#endsAt = endsAt
@@ -45,6 +55,7 @@ export class Introduction {
       resume_window_ms: this.#policy.resumeWindow ?? 0,
       seq,
       ends_at_ms: wholeMs(this.#endsAt),
+      remaining_ms: wholeMs(between(this.#clock.now(), this.#endsAt)),
       idle_limit_ms: this.#policy.idle?.limit ?? null,
     })
   }

@@ -98,7 +98,7 @@ export class LiveSession {
     })
     const bounds = { soft: door.softBacklog, hard: door.hardBacklog }
     this.#outbox = new Outbox(ring, bounds, this.#upstream.valve, this.speaksParley)
-    this.#introduction = new Introduction(this.head.id, this.policy, this.endsAt, this.#outbox, ticket)
+    this.#introduction = new Introduction(clock, this.head.id, this.policy, this.endsAt, this.#outbox, ticket)
     this.intake = new CallerIntake(
       {
         toProvider: (message) => {

@@ -5,6 +5,7 @@ import type { Audit } from '../audit/audit.ts'
 import { authenticate, credentialsOf } from '../auth/authenticate.ts'
 import type { ClientSecrets } from '../auth/client-secrets.ts'
 import { isAllowedOrigin } from '../auth/origin.ts'
+import type { Principal } from '../auth/principal.ts'
 import { requireScope } from '../auth/scopes.ts'
 import { grantedModel } from '../auth/session-fields.ts'
 import type { Clock } from '../clock.ts'
@@ -64,7 +65,17 @@ export async function mint(
   if (credentials.value?.startsWith('ek_') === true) {
     throw new FaultError('forbidden', 'A client secret cannot mint another.')
   }
-  const principal = await authenticate(config, deps.secrets, credentials, now)
+  return mintFor(deps, await authenticate(config, deps.secrets, credentials, now), order)
+}
+
+/** The same for somebody who is known already. */
+export async function mintFor(
+  deps: ClientSecretDeps,
+  principal: Principal,
+  order: MintOrder,
+): Promise<{ value: string; expiresAt: number; id: string }> {
+  const config = deps.config()
+  const now = deps.clock.now()
   requireScope(principal, 'mint')
   const { tenant, keyId } = principal
   const model = grantedModel(order.session)

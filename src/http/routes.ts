@@ -7,6 +7,7 @@ import { type LimitRouteDeps, limitRoutes } from './limits.ts'
 import { type MediaRouteDeps, mediaRoutes } from './media/media-routes.ts'
 import type { ClientSecretDeps } from './mint.ts'
 import { olderSecretRoutes } from './older-secrets.ts'
+import { type PageDeps, pageRoutes } from './pages/pages.ts'
 import { type PriceRouteDeps, priceRoutes } from './prices.ts'
 import { type SessionRouteDeps, sessionRoutes } from './sessions.ts'
 import { type UsageRouteDeps, usageRoutes } from './usage.ts'
@@ -20,7 +21,8 @@ export interface RouteDeps
     PriceRouteDeps,
     EstimateRouteDeps,
     Omit<MediaRouteDeps, 'audit'>,
-    CorrectionRouteDeps {}
+    CorrectionRouteDeps,
+    Omit<PageDeps, 'audit'> {}
 
 /** Every route of the HTTP door but those that tell how the node is. */
 export function installRoutes(app: OpenAPIHono, deps: RouteDeps): void {
@@ -34,4 +36,5 @@ export function installRoutes(app: OpenAPIHono, deps: RouteDeps): void {
   correctionRoutes(app, deps)
   adminRoutes(app, deps)
   mediaRoutes(app, deps)
+  pageRoutes(app, deps)
 }

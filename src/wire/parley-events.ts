@@ -42,6 +42,8 @@ export const ParleySession = z.object({
   seq: z.int().min(0),
   /** When the length cap ends the session, Unix ms. */
   ends_at_ms: wholeMs,
+  /** The same as time that is left: clocks of callers are often wrong. */
+  remaining_ms: wholeMs,
   idle_limit_ms: wholeMs.nullable(),
 })
 

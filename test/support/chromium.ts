@@ -18,8 +18,14 @@ const FLAGS = [
 ]
 
 /** The machine's own Chromium. Rejects with a plain sentence when there is none. */
-export async function openChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath: findChromium(), args: FLAGS, timeout: 60_000 })
+export async function openChromium(flags: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: findChromium(), args: [...FLAGS, ...flags], timeout: 60_000 })
+}
+
+/** A person who has allowed the microphone, and says once what is in a WAV file. */
+export function speaking(wav: string): string[] {
+  const fake = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']
+  return [...fake, `--use-file-for-fake-audio-capture=${wav}%noloop`]
 }
 
 function findChromium(): string {

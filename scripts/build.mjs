@@ -13,5 +13,4 @@ execFileSync(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 
 execFileSync(process.execPath, [join(root, 'scripts', 'widget.mjs')], { cwd: root, stdio: 'inherit' })
 /** Read at run time from where it lies. */
 const READ = ['src/**/*.lua', 'src/pages/*', 'workers/**/*.onnx', 'workers/**/NOTICE.md']
-for (const file of globSync(READ, { cwd: root }))
-  cpSync(join(root, file), join(root, 'dist', file))
+for (const file of globSync(READ, { cwd: root })) cpSync(join(root, file), join(root, 'dist', file))

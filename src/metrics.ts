@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 /** Everything this node counts. Labels come from closed sets only: phases, reasons, fault codes. */
 export class Metrics {
@@ -76,4 +76,55 @@ export class Metrics {
     help: 'Answers that had been bought before and were not bought again',
     registers: [this.registry],
   })
+}
+
+/** What the batch door counts. Labels come from closed sets only: types, statuses, queues. */
+export class MediaMetrics {
+  readonly jobsEnded: Counter<'type' | 'status'>
+  readonly jobSeconds: Histogram<'type' | 'status'>
+  readonly jobs: Gauge<'state'>
+  readonly inHand: Gauge<'queue'>
+  readonly orphans: Gauge<'kind'>
+  readonly recreated: Counter<'queue'>
+
+  constructor(registry: Registry) {
+    const registers = [registry]
+    this.jobsEnded = new Counter({
+      name: 'parley_jobs_ended_total',
+      help: 'Media jobs ended by this process',
+      labelNames: ['type', 'status'],
+      registers,
+    })
+    this.jobSeconds = new Histogram({
+      name: 'parley_job_seconds',
+      help: 'From the first start of a media job to its end',
+      labelNames: ['type', 'status'],
+      buckets: [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000],
+      registers,
+    })
+    this.jobs = new Gauge({
+      name: 'parley_jobs',
+      help: 'Media jobs that have not ended, of all tenants, as the last sweep of this process found them',
+      labelNames: ['state'],
+      registers,
+    })
+    this.inHand = new Gauge({
+      name: 'parley_jobs_in_hand',
+      help: 'Jobs, pieces and merges that this process is doing',
+      labelNames: ['queue'],
+      registers,
+    })
+    this.orphans = new Gauge({
+      name: 'parley_orphans',
+      help: 'Stored bytes without a record and records without bytes, as the last daily count found them',
+      labelNames: ['kind'],
+      registers,
+    })
+    this.recreated = new Counter({
+      name: 'parley_workers_recreated_total',
+      help: 'Workers made anew because jobs waited and none was begun',
+      labelNames: ['queue'],
+      registers,
+    })
+  }
 }

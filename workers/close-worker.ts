@@ -5,6 +5,8 @@ import type { Redis } from 'ioredis'
 const CLOSE_WITHIN_MS = 10_000
 /** The same while Redis is away: nothing in hand can be finished, and a farewell to it would wait for its return. */
 const CLOSE_WITHIN_AWAY_MS = 500
+/** For what was cut off to say so, and to be given back, ms. */
+const LAST_WORD_MS = 2_000
 
 /**
  * Drains a worker, within bounds: what it cannot finish another takes over once its lock has run out. `cutOff` is told when
@@ -15,15 +17,16 @@ export async function closeWorker(worker: Worker, redis: Redis, cutOff: () => vo
     () => true,
     () => false,
   )
-  const patience = AbortSignal.timeout(isThere ? CLOSE_WITHIN_MS : CLOSE_WITHIN_AWAY_MS)
-  const { promise: gaveUp, resolve } = Promise.withResolvers<void>()
-  patience.addEventListener(
-    'abort',
-    () => {
-      cutOff()
-      resolve()
-    },
-    { once: true },
-  )
-  await Promise.race([worker.close(), gaveUp])
+  const closed = worker.close().then((): true => true)
+  if (await within(closed, isThere ? CLOSE_WITHIN_MS : CLOSE_WITHIN_AWAY_MS)) return
+  cutOff()
+  if (isThere) await within(closed, LAST_WORD_MS)
+}
+
+/** Whether it came to its end in time. */
+async function within(end: Promise<true>, ms: number): Promise<boolean> {
+  const patience = AbortSignal.timeout(ms)
+  const { promise: gaveUp, resolve } = Promise.withResolvers<false>()
+  patience.addEventListener('abort', () => resolve(false), { once: true })
+  return await Promise.race([end, gaveUp])
 }

@@ -22,6 +22,8 @@ export interface FileDeskDeps {
 
 /** A file that is about to come. */
 export interface FileOrder {
+  /** Left out: a new one. Who may do the same work twice names the file after it, and so makes one. */
+  readonly id?: string
   readonly tenant: string
   readonly keyId: string
   /** Asked once all bytes are there: a form may tell it after the file. */
@@ -51,7 +53,7 @@ export class FileDesk {
     const { clock, files, storage, config } = this.#deps
     const { tenant, keyId, purpose, filename, most, keep, mime } = order
     const now = clock.now()
-    const id = newId('file', now)
+    const id = order.id ?? newId('file', now)
     const expiresAt = later(now, LONGEST_REQUEST)
     await files.reserve({ id, tenant, keyId, filename, bytes: most, expiresAt }, jobLimitsOf(config(), tenant))
     try {

@@ -48,7 +48,8 @@ export interface JobUsage {
 /** A small result stands in the record; a large one, or one that is media, is a file. */
 export type JobResult =
   | { readonly kind: 'inline'; readonly json: unknown }
-  | { readonly kind: 'file'; readonly fileId: string; readonly mime: string }
+  /** `others`: files that are named in it, and are the job's too. */
+  | { readonly kind: 'file'; readonly fileId: string; readonly mime: string; readonly others?: readonly string[] }
 
 export interface Retention {
   /** How long the input and the output outlive the job's end, ms; 0 removes the input at the end. */

@@ -40,6 +40,8 @@ export interface JobScripts {
     ...args: Argument[]
   ): Promise<[where: 'sent' | 'handed', id: string, dispatch: string | null][]>
   jobResend(root: string, ...args: Argument[]): Promise<0 | 1>
+  jobGiveBack(root: string, ...args: Argument[]): Promise<0 | 1>
+  jobErase(root: string, ...args: Argument[]): Promise<0 | 1>
   jobDue(root: string, ...args: Argument[]): Promise<string[]>
 }
 
@@ -62,6 +64,8 @@ const FILES = {
   jobSweep: 'sweep',
   jobStale: 'stale',
   jobResend: 'resend',
+  jobGiveBack: 'give-back',
+  jobErase: 'erase',
   jobDue: 'due',
 } as const satisfies Record<keyof JobScripts, string>
 

@@ -25,6 +25,8 @@ local MOST_EVENTS = 1000
 local ONCE_MS = 60000
 -- How long what nobody could end in good order is given before it is ended for it, ms.
 local GRACE_MS = 30000
+-- A result that is to be kept no time stays so long, so that it can be fetched at all, ms.
+local LEAST_OUTPUT_MS = 60000
 -- Starts that a tenant's pace is taken from.
 local PACE_STARTS = 20
 
@@ -162,10 +164,11 @@ local function finish(job, status, error, by, result, saved, usage)
     'endedAt', now, 'error', error, 'result', result or '', 'saved', saved or '', 'usage', usage or '',
     'progress', '{"stage":"done","done":0,"total":0}', 'endedBy', by or '', 'token', '' })
   local rest = redis.call('HMGET', jobKey(id), 'keepOutput', 'batch')
-  local waste = jobsKey('waste')
-  redis.call('ZADD', waste, now, 'work:' .. id, now, 'input:' .. id)
-  redis.call('ZADD', waste, now + number(rest[1]), 'output:' .. id)
-  redis.call('ZADD', waste, now + math.max(RECORDS_KEPT_MS, number(rest[1])), 'record:' .. id)
+  local waste, keep = jobsKey('waste'), math.max(number(rest[1]), LEAST_OUTPUT_MS)
+  -- What may succeed when its owner asks again need not be prepared again.
+  local again = status == 'failed' and string.find(error, '"retryable":true', 1, true)
+  redis.call('ZADD', waste, again and now + keep or now, 'work:' .. id, now, 'input:' .. id)
+  redis.call('ZADD', waste, now + keep, 'output:' .. id, now + math.max(RECORDS_KEPT_MS, keep), 'record:' .. id)
   countInBatch(rest[2], status, 1)
 end
 

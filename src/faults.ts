@@ -44,6 +44,12 @@ export const FAULTS = {
   idempotency_mismatch: { http: 422, close: 4000, type: 'invalid_request_error' },
   method_not_allowed: { http: 405, close: 4000, type: 'invalid_request_error' },
   range_not_satisfiable: { http: 416, close: 4000, type: 'invalid_request_error' },
+  upload_expired: { http: 410, close: 4000, type: 'invalid_request_error' },
+  unsupported_version: { http: 412, close: 4000, type: 'invalid_request_error' },
+  offset_mismatch: { http: 409, close: 4000, type: 'invalid_request_error' },
+  // The status that tus has for it.
+  checksum_mismatch: { http: 460, close: 4000, type: 'invalid_request_error' },
+  not_supported: { http: 501, close: 4000, type: 'invalid_request_error' },
   wrong_state: { http: 409, close: 4000, type: 'invalid_request_error' },
   length_required: { http: 411, close: 4000, type: 'invalid_request_error' },
   payload_too_large: { http: 413, close: 1009, type: 'invalid_request_error' },

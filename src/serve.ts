@@ -24,6 +24,8 @@ import type { Config } from './config/config.ts'
 import { jobLimitsOf } from './config/job-limits.ts'
 import { certificateFor } from './config/tls.ts'
 import { FileDesk } from './files/file-desk.ts'
+import { ResumableUploads } from './files/resumable-upload.ts'
+import { UploadLocks } from './files/upload-locks.ts'
 import { createApp } from './http/app.ts'
 import { installRoutes } from './http/routes.ts'
 import { watchSender } from './http/slow-senders.ts'
@@ -167,7 +169,8 @@ export async function serve(
 
   const storage = stack.use(await openStorage(config, clock.now()))
   const files = new FileStore(redis)
-  const desk = new FileDesk({ clock, log, storage, files, tools: null, config: current })
+  const fileDeps = { clock, log, storage, files, tools: null, config: current }
+  const desk = new FileDesk(fileDeps)
   const jobs = new RedisJobStore(redis, {
     limits: (tenant) => jobLimitsOf(current(), tenant),
     queue: () => current().media.queue,
@@ -226,6 +229,8 @@ export async function serve(
     jobs,
     feed,
     jobDesk,
+    uploads: new ResumableUploads(fileDeps, desk),
+    locks: new UploadLocks(clock),
     slots: new StreamSlots(redis),
     once: new IdempotentRequests(redis, clock),
     rate: new RequestRate(redis),

@@ -24,6 +24,8 @@ export interface GuardDeps extends ViewerDeps {
  */
 export function guard(deps: GuardDeps): MiddlewareHandler {
   return async (c, next) => {
+    // Asks what can be asked, and nothing else.
+    if (c.req.method === 'OPTIONS') return next()
     const config = deps.config()
     const credentials = credentialsOf({
       authorization: c.req.header('authorization'),

@@ -8,12 +8,14 @@ import { type FileRouteDeps, fileRoutes } from './files.ts'
 import { guard } from './guard.ts'
 import { type JobRouteDeps, jobRoutes } from './jobs.ts'
 import { answerProblem, problemOf } from './problem.ts'
+import type { TusDeps } from './tus-store.ts'
+import { uploadRoutes } from './uploads.ts'
 
-export interface MediaRouteDeps extends FileRouteDeps, JobRouteDeps {
+export interface MediaRouteDeps extends FileRouteDeps, JobRouteDeps, TusDeps {
   log: Log
 }
 
-const PARTS = ['files', 'jobs'] as const
+const PARTS = ['files', 'uploads', 'jobs'] as const
 /** Room for the largest inline input in base64, and for options, bytes. */
 const LARGEST_JSON = 384 * 1_024
 const WHERE = { json: 'body', query: 'query', header: 'header', param: 'path' } as const
@@ -45,6 +47,7 @@ export function mediaRoutes(app: OpenAPIHono, deps: MediaRouteDeps): void {
     )
   }
   fileRoutes(door, deps)
+  uploadRoutes(door, deps)
   jobRoutes(door, deps)
   closeRest(door)
   app.route('/', door)

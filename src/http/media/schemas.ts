@@ -36,6 +36,7 @@ const DESCRIPTIONS = {
   403: 'The key may not do this',
   404: 'There is none, or it is not yours',
   409: 'Not in this state, or not now',
+  410: 'No longer there',
   411: 'Send Content-Length, or the body in chunks',
   412: 'Not this version of the protocol',
   413: 'Too large',

@@ -96,6 +96,8 @@ export interface JobStore {
   /** Renews the hold; false when it is lost. `cancel` says that the owner has asked for its end. */
   beat(hold: JobHold): Promise<{ held: boolean; cancel: boolean }>
   progress(hold: JobHold, progress: Progress): Promise<void>
+  /** One of its parts is done, by whoever; the stage is `calling`. */
+  partDone(hold: JobHold, index: number, total: number): Promise<void>
   /** A part of the result, told to whoever follows the job. */
   segment(hold: JobHold, data: unknown): Promise<void>
   /** Prepared, and now waiting for others to do its parts: gives the running slot back and keeps the hold's token. */

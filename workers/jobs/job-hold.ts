@@ -34,6 +34,7 @@ export interface HoldDeps {
 export interface HeldJob {
   readonly signal: AbortSignal
   progress(progress: Progress): void
+  partDone(index: number, total: number): void
   segment(data: unknown): void
 }
 
@@ -78,6 +79,7 @@ export async function whileHeld<T>(deps: HoldDeps, hold: JobHold, work: (held: H
     return await work({
       signal: stop.signal,
       progress: (progress) => report.tell(progress),
+      partDone: (index, total) => void report.send(() => store.partDone(hold, index, total)),
       segment: (data) => void report.send(() => store.segment(hold, data)),
     })
   } catch (error) {

@@ -126,9 +126,9 @@ export class JobWorker {
     work: (tools: Parameters<Processor['run']>[1], signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { workshop, scratch } = this.#deps
-    return whileHeld(this.#deps, hold, async ({ signal, progress, segment }) => {
+    return whileHeld(this.#deps, hold, async ({ signal, ...report }) => {
       await using folder = await scratch.folder()
-      return await work({ ...workshop, folder: folder.path, progress, segment }, signal)
+      return await work({ ...workshop, folder: folder.path, ...report }, signal)
     })
   }
 

@@ -26,6 +26,8 @@ export interface JobTools extends Workshop {
   /** An empty folder of its own, gone with everything in it when the processor has returned. */
   readonly folder: string
   progress(progress: Progress): void
+  /** One of the job's parts has its result. */
+  partDone(index: number, total: number): void
   /** A part of the result, for whoever follows. */
   segment(data: unknown): void
 }

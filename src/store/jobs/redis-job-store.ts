@@ -147,7 +147,12 @@ export class RedisJobStore implements JobStore {
   }
 
   async progress({ job, token }: JobHold, { stage, done, total }: Progress): Promise<void> {
-    const args = [job.id, token, stage, Math.floor(done), Math.floor(total), PROGRESS_GAP_MS]
+    const args = [job.id, token, stage, Math.floor(done), Math.floor(total), PROGRESS_GAP_MS, '']
+    await this.#ask(this.#redis.jobProgress(...this.#common(job.tenant), ...args))
+  }
+
+  async partDone({ job, token }: JobHold, index: number, total: number): Promise<void> {
+    const args = [job.id, token, 'calling', 0, total, PROGRESS_GAP_MS, index]
     await this.#ask(this.#redis.jobProgress(...this.#common(job.tenant), ...args))
   }
 

@@ -29,6 +29,7 @@ export const videoFrames: Processor = {
       sums.tokensIn += tokensIn
       sums.tokensSent += tokensSent
       sums.bytesSent += bytesSent
+      if (prepared.text !== null) frames.push({ at_ms: Math.round(at), text: prepared.text, tokens: prepared.tokens })
       for (const [n, picture] of prepared.pictures.entries()) {
         const { mime, width, height, bytes, detail, tokens } = picture
         const output = { part: `frame-${i}-${n}`, mime, filename: `frame-${i}-${n}.${mime.slice(6)}` }

@@ -2,6 +2,7 @@
   KEYS[1]  root of everything of one tenant, `parley:{t:<tenant>}`; the scripts name the other keys themselves:
              :job:<id>          HASH    the record
              :job:<id>:events   LIST    JSON, 1,000 at most, with expiry; channel :job:<id>:told carries their numbers
+             :job:<id>:parts    SET     parts of it that are done, with expiry
              :jobs              ZSET    ids, which grow with time, score 0
              :jobs:in:<status>  ZSET    the same by status; a batch's own in :batch:<id>:jobs
              :jobs:ready        ZSET    the outbox: id → epoch ms from which on it may be sent to the queue; :ready:low comes after
@@ -160,6 +161,7 @@ end
 local function finish(job, status, error, by, result, saved, usage)
   local id = job.id
   leaveAll(id)
+  redis.call('DEL', jobKey(id) .. ':parts')
   move(job, status, {
     'endedAt', now, 'error', error, 'result', result or '', 'saved', saved or '', 'usage', usage or '',
     'progress', '{"stage":"done","done":0,"total":0}', 'endedBy', by or '', 'token', '' })

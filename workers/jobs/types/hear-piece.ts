@@ -1,0 +1,93 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Paid } from '../../../src/calls/media-calls.ts'
+import type { TranscriptionAnswer, TranscriptionCall } from '../../../src/calls/media-provider.ts'
+import type { Config } from '../../../src/config/config.ts'
+import { halvesOf, halving, isCutShort } from '../../../src/media/audio/recut.ts'
+import { toMs } from '../../../src/media/audio/samples.ts'
+import type { Job } from '../../../src/media/job.ts'
+import type { TranscribeOptions } from '../../../src/media/job-request.ts'
+import type { AudioPiece, PreparedAudio } from '../../../src/media/prepared-audio.ts'
+import { type Ms, ms } from '../../../src/units.ts'
+import type { JobTools } from '../processor.ts'
+import { addBills, type Bill, billOf, escalationOf, payerOf } from './bill.ts'
+import { type HeardHalf, type HeardPart, heardIn } from './heard.ts'
+import { soundWish } from './sound-wish.ts'
+
+/** An answer that breaks off is asked for again in halves, and once more in quarters. */
+const MOST_CUTS = 2
+
+/** Asks what is said in one piece. `path`: its file. */
+export async function hearPiece(
+  job: Job,
+  prepared: PreparedAudio,
+  piece: AudioPiece,
+  path: string,
+  tools: JobTools,
+  signal: AbortSignal,
+): Promise<HeardPart> {
+  const ask = (one: AudioPiece, file: string, stage: string, silence: Ms) =>
+    tools.calls.transcribe(payerOf(job), stage, callFor(job, one, file, silence, tools.config()), signal)
+  const wish = soundWish(job.options as TranscribeOptions, tools.config())
+
+  async function hear(one: AudioPiece, file: string, stage: string, silence: Ms, cuts: number): Promise<HeardPart> {
+    const paid = await ask(one, file, stage, silence)
+    const isCut = isCutShort(paid.answer, one)
+    const smaller = isCut && cuts < MOST_CUTS ? halving(one, wish) : null
+    if (smaller === null) return { halves: [halfOf(one, paid, isCut)], bill: billOf(paid) }
+    const into = join(tools.folder, stage)
+    await mkdir(into)
+    const cut = await tools.media.prepareAudio(file, into, smaller, signal)
+    const halves: HeardHalf[] = []
+    const bills: Bill[] = [billOf(paid)]
+    for (const half of halvesOf(one, cut)) {
+      // The silence was left out once already, with the whole.
+      const part = await hear(half, join(into, half.file), `${stage}-${half.index}`, ms(0), cuts + 1)
+      halves.push(...part.halves)
+      bills.push(part.bill)
+    }
+    return { halves, bill: addBills(bills) }
+  }
+  return hear(piece, path, `piece-${piece.index}`, silenceBefore(prepared, piece), 0)
+}
+
+const halfOf = (piece: AudioPiece, { answer }: Paid<TranscriptionAnswer>, isCut: boolean): HeardHalf => ({
+  piece,
+  answer: heardIn(answer),
+  isCut,
+})
+
+function callFor(job: Job, piece: AudioPiece, path: string, silence: Ms, config: Config) {
+  const options = job.options as TranscribeOptions
+  const model = options.model ?? ''
+  const { mime, bytes, duration, sha256 } = piece
+  return {
+    ...{ model, path, mime, bytes, duration, sha256 },
+    language: options.language ?? null,
+    prompt: options.prompt ?? null,
+    temperature: options.temperature ?? null,
+    ...asked(config.models.get(model)?.targets[0]?.model ?? model, options),
+    logprobs: false,
+    escalateTo: escalationOf(config, options),
+    leftOut: { silence },
+  }
+}
+
+/** The fullest answer that the model gives: time stamps and voices where it knows them (transcription.md §1.1). */
+function asked(model: string, { timestamps }: TranscribeOptions): Pick<TranscriptionCall, 'format' | 'timestamps'> {
+  if (model.includes('diarize')) return { format: 'diarized_json', timestamps: [] }
+  if (model.includes('whisper'))
+    return { format: 'verbose_json', timestamps: [...new Set([...timestamps, 'segment' as const])] }
+  return { format: 'json', timestamps: [] }
+}
+
+/** Silence that was cut out of the stretch of the recording that a piece stands for: from the end of the piece before. */
+function silenceBefore({ pieces, source }: PreparedAudio, piece: AudioPiece): Ms {
+  const endOf = (one: AudioPiece | undefined) => {
+    const last = one?.map.at(-1)
+    return last === undefined ? 0 : toMs(last.source + last.length)
+  }
+  const from = endOf(pieces[piece.index - 1])
+  const to = piece.index === pieces.length - 1 ? source : endOf(piece)
+  return ms(Math.max(0, Math.round(to - from - piece.duration)))
+}

@@ -3,6 +3,7 @@ import type { Clock } from '../src/clock.ts'
 import { FaultError } from '../src/faults.ts'
 import type { Log } from '../src/log.ts'
 import type { Fetcher } from '../src/net/fetcher.ts'
+import type { TenantHooks } from '../src/store/tenant-hooks.ts'
 import type { WebhookEndpoints } from '../src/store/webhook-endpoints.ts'
 import { bytes, type Ms, seconds } from '../src/units.ts'
 import { readRetryAfter } from '../src/webhooks/schedule.ts'
@@ -17,6 +18,8 @@ export interface DeliveryTools {
   readonly fetcher: Fetcher
   readonly health: WebhookEndpoints
   readonly endpoints: () => readonly WebhookEndpoint[]
+  /** Endpoints that tenants have set up. */
+  readonly hooks: Pick<TenantHooks, 'find'>
   /** Tells the other endpoints of one that was given up. */
   readonly publish: (event: WebhookEvent, except: string) => Promise<void>
 }
@@ -41,8 +44,8 @@ export async function deliverWebhook(
   signal: AbortSignal,
 ): Promise<DeliveryOutcome> {
   const { clock, health } = tools
-  const endpoint = tools.endpoints().find((each) => endpointId(each) === delivery.endpoint)
-  if (endpoint === undefined) return { type: 'dropped', why: 'endpoint_removed' }
+  const endpoint = await endpointOf(delivery, tools)
+  if (endpoint === null) return { type: 'dropped', why: 'endpoint_removed' }
   const state = await health.health(delivery.endpoint)
   if (state.disabled !== null) return { type: 'dropped', why: 'endpoint_disabled' }
   const event = await readEvent(tools.redis, delivery.event)
@@ -58,6 +61,11 @@ export async function deliverWebhook(
   const isGone = answer.status === 410
   if (await health.failed(delivery.endpoint, isGone, clock.now())) await tellDisabled(delivery, isGone, tools)
   return isGone ? { type: 'dropped', why: 'gone' } : { type: 'failed', why: answer.why, retryAfter: answer.retryAfter }
+}
+
+async function endpointOf({ tenant, endpoint }: Delivery, tools: DeliveryTools): Promise<WebhookEndpoint | null> {
+  if (tenant !== undefined) return tools.hooks.find(tenant, endpoint)
+  return tools.endpoints().find((each) => endpointId(each) === endpoint) ?? null
 }
 
 interface Answer {

@@ -7,6 +7,7 @@ import { Census } from '../src/store/nodes.ts'
 import { connectForQueue } from '../src/store/redis.ts'
 import { SessionRecords } from '../src/store/session-records.ts'
 import type { Store } from '../src/store/store.ts'
+import { TenantHooks } from '../src/store/tenant-hooks.ts'
 import { WebhookEndpoints } from '../src/store/webhook-endpoints.ts'
 import { WebhookQueue } from '../src/webhooks/webhook-queue.ts'
 import { closeWorker } from './close-worker.ts'
@@ -49,6 +50,7 @@ export async function startWorkers({ clock, log, store, config }: WorkerDeps): P
   worker.on('error', (error) => log.debug({ why: error.message }, 'worker waits'))
   stack.defer(() => closeWorker(worker, store.redis))
   const hooks = stack.use(new WebhookQueue(store.redis, () => config().webhooks))
+  const tenantHooks = new TenantHooks(store.redis, () => clock.now())
   stack.use(
     startWebhookWorker(connection, {
       clock,
@@ -57,6 +59,7 @@ export async function startWorkers({ clock, log, store, config }: WorkerDeps): P
       fetcher: new Fetcher(() => config().outbound, clock),
       health: new WebhookEndpoints(store.redis),
       endpoints: () => config().webhooks,
+      hooks: tenantHooks,
       publish: (event, except) => hooks.publish(event, except),
     }),
   )

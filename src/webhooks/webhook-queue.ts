@@ -13,9 +13,17 @@ const KEEP_EVENT_MS = 7 * 24 * 3_600_000
 /** Jobs that are done are kept this long, so that telling an event again adds no second delivery, s. */
 const KEEP_DONE_S = 3_600
 
-/** What a job holds: pointers only. The secrets and the URL are read from the configuration at each attempt. */
-export const Delivery = z.object({ event: z.string(), endpoint: z.string() })
+/** What a job holds: pointers only. The secrets and the URL are looked up at each attempt. */
+export const Delivery = z.object({
+  event: z.string(),
+  endpoint: z.string(),
+  /** Whose endpoint it is; left out: one of the operator's, from the configuration. */
+  tenant: z.string().optional(),
+})
 export type Delivery = z.infer<typeof Delivery>
+
+/** One who is to be told. */
+export type Recipient = Omit<Delivery, 'event'>
 
 const StoredEvent = z.object({ type: z.enum(WEBHOOK_EVENTS), body: z.string() })
 export type StoredEvent = z.infer<typeof StoredEvent>
@@ -45,9 +53,15 @@ export class WebhookQueue implements AsyncDisposable {
       .map(endpointId)
       .filter((id) => id !== except)
     if (ids.length === 0) return
+    const recipients = [...new Set(ids)].map((endpoint) => ({ endpoint }))
+    await this.deliver(event, recipients)
+  }
+
+  /** The same to recipients that the caller has chosen. */
+  async deliver(event: WebhookEvent, recipients: readonly Recipient[]): Promise<void> {
     const stored: StoredEvent = { type: event.type, body: bodyOf(event) }
     await this.#redis.set(keys.webhookEvent(event.id), JSON.stringify(stored), 'PX', KEEP_EVENT_MS, 'NX')
-    for (const id of new Set(ids)) await this.#add({ event: event.id, endpoint: id }, '')
+    for (const recipient of recipients) await this.#add({ event: event.id, ...recipient }, '')
   }
 
   /**

@@ -1,8 +1,19 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Instant } from '../units.ts'
 
+/** What becomes of media jobs. */
+export const JOB_EVENTS = [
+  'job.queued',
+  'job.started',
+  'job.succeeded',
+  'job.failed',
+  'job.canceled',
+  'job.expired',
+] as const
+export type JobEventType = (typeof JOB_EVENTS)[number]
+
 /** What can be told to a webhook. Receivers must expect more to come. */
-export const WEBHOOK_EVENTS = ['budget.warning', 'objective.stepped', 'webhook.disabled'] as const
+export const WEBHOOK_EVENTS = ['budget.warning', 'objective.stepped', 'webhook.disabled', ...JOB_EVENTS] as const
 export type WebhookEventType = (typeof WEBHOOK_EVENTS)[number]
 
 /** Somebody who wants to be told: an operator's `webhooks` in the policy file. */
@@ -10,7 +21,7 @@ export interface WebhookEndpoint {
   readonly url: string
   /** `whsec_` and base64 of 24 to 64 bytes, newest first. While two are listed both sign, so that a receiver can change over. */
   readonly secrets: readonly string[]
-  /** Null: all. */
+  /** Null: all that concerns operators. What becomes of jobs, which can be a lot, has to be asked for by name. */
   readonly events: readonly WebhookEventType[] | null
 }
 
@@ -36,7 +47,7 @@ export function endpointId(endpoint: Pick<WebhookEndpoint, 'url'>): string {
 }
 
 export function wants(endpoint: WebhookEndpoint, type: WebhookEventType): boolean {
-  return endpoint.events === null || endpoint.events.includes(type)
+  return endpoint.events === null ? !type.startsWith('job.') : endpoint.events.includes(type)
 }
 
 /** The exact text that is signed and sent. Throws RangeError for an id of another form and for more than 20 KB. */

@@ -8,6 +8,7 @@ import { systemClock } from '../../src/clock.ts'
 import { Fetcher } from '../../src/net/fetcher.ts'
 import { keys } from '../../src/store/keys.ts'
 import { connectForQueue } from '../../src/store/redis.ts'
+import { TenantHooks } from '../../src/store/tenant-hooks.ts'
 import { WebhookEndpoints } from '../../src/store/webhook-endpoints.ts'
 import { instant } from '../../src/units.ts'
 import { EventOutbox } from '../../src/webhooks/outbox.ts'
@@ -117,6 +118,7 @@ describe('webhooks', () => {
       fetcher,
       health: new WebhookEndpoints(redis),
       endpoints: () => endpoints,
+      hooks: new TenantHooks(redis, () => systemClock.now()),
       publish: (event, except) => queue.publish(event, except),
     }
     return { queue, tools, logs }

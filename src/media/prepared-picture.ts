@@ -38,6 +38,6 @@ export interface PreparedPicture {
   }
   /** In all: of `pictures`, or an estimate of the text's. */
   readonly tokens: number
-  /** The original went out as it came, because nothing smaller saves anything; its metadata is dropped all the same. */
+  /** It is seen as the original would have been, because nothing smaller saves a token; its metadata is dropped all the same. */
   readonly untouched: boolean
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../../src/clock.ts'
 import type { Log } from '../../src/log.ts'
 import type { MediaTools, OnProgress, Probed } from '../../src/media/media-tools.ts'
 import type { PrepareAudio, PreparedAudio } from '../../src/media/prepared-audio.ts'
+import type { PreparedPicture, PreparePicture } from '../../src/media/prepared-picture.ts'
 import type { ExtractedAudio } from '../audio/extract-audio.ts'
 import { findFfmpeg } from './find-ffmpeg.ts'
 import { findProgram } from './find-program.ts'
@@ -11,12 +12,14 @@ import type { ToolSettings } from './tool-settings.ts'
 
 /** The work on media, each piece of it as a task in a process of the pool. */
 export class IsolatedMediaTools
-  implements Pick<MediaTools, 'probe' | 'prepareAudio' | 'extractAudio'>, AsyncDisposable
+  implements Pick<MediaTools, 'probe' | 'prepareAudio' | 'extractAudio' | 'preparePicture'>, AsyncDisposable
 {
   readonly #pool: ToolPool<typeof TASKS>
+  readonly #clock: Clock
 
-  private constructor(pool: ToolPool<typeof TASKS>) {
+  private constructor(pool: ToolPool<typeof TASKS>, clock: Clock) {
     this.#pool = pool
+    this.#clock = clock
   }
 
   /** Finds the programs; processes start with the first task. Throws when there is no ffmpeg, with what to do about it. */
@@ -33,7 +36,7 @@ export class IsolatedMediaTools
       mostPixels: settings.mostPixels,
     }
     const module = new URL(import.meta.url.endsWith('.ts') ? './tasks.ts' : './tasks.js', import.meta.url)
-    return new IsolatedMediaTools(new ToolPool(TASKS, { processes, memory, path, context, module }, clock))
+    return new IsolatedMediaTools(new ToolPool(TASKS, { processes, memory, path, context, module }, clock), clock)
   }
 
   probe(path: string, signal: AbortSignal): Promise<Probed> {
@@ -52,6 +55,10 @@ export class IsolatedMediaTools
 
   extractAudio(path: string, into: string, format: 'flac' | 'opus', signal: AbortSignal): Promise<ExtractedAudio> {
     return this.#pool.run('extract-audio', { path, into, format }, signal)
+  }
+
+  preparePicture(path: string, into: string, options: PreparePicture, signal: AbortSignal): Promise<PreparedPicture> {
+    return this.#pool.run('prepare-picture', { path, into, options, at: this.#clock.now() }, signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,4 +7,6 @@ export const TASKS = {
   // Told of progress every 307 s of sound, which a busy machine may take a while for.
   'prepare-audio': task(ms(120_000), async () => (await import('../audio/prepare-audio.ts')).prepareAudio),
   'extract-audio': task(ms(120_000), async () => (await import('../audio/extract-audio.ts')).extractAudio),
+  // Two readings of a large page take ten seconds; a slower machine may take some times that.
+  'prepare-picture': task(ms(120_000), async () => (await import('../pictures/picture-task.ts')).pictureTask),
 } as const

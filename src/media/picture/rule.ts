@@ -67,6 +67,12 @@ export interface Size {
   readonly height: number
 }
 
+/** A part of a picture, px from its upper left corner. */
+export interface Box extends Size {
+  readonly left: number
+  readonly top: number
+}
+
 /** What a rule makes of one picture. */
 export interface Count {
   readonly tokens: number

@@ -1,0 +1,87 @@
+import { count } from './count.ts'
+import type { PictureRule, Size } from './rule.ts'
+import type { Detail } from './rule-table.ts'
+
+/** One way to send a picture: with this `detail`, counted by this rule. */
+export interface Way {
+  readonly detail: Detail
+  readonly rule: PictureRule
+}
+
+/** A size to send, and what becomes of it. */
+export interface Resize {
+  readonly detail: Detail
+  readonly sent: Size
+  readonly seen: Size
+  readonly tokens: number
+}
+
+/** Longest side that is ever tried, px: above it every provider shrinks or refuses. */
+const LONGEST_TRIED = 8_000
+
+/**
+ * The fewest tokens at which the model still sees both sides at `leastScale` of the original, or as large as it would see the
+ * original itself where that is less; among equals the largest that is seen, then the fewest pixels sent, then the way that
+ * comes first. Tries every length of the longer side, so that steps of tiles and patches are found by themselves. Null
+ * where every way is refused.
+ */
+export function cheapestResize(size: Size, leastScale: number, ways: readonly Way[]): Resize | null {
+  const most = Math.max(...ways.map((way) => seenScale(size, way)))
+  const scale = Math.min(leastScale, most, LONGEST_TRIED / longer(size), 1)
+  const least = { width: Math.floor(size.width * scale), height: Math.floor(size.height * scale) }
+  let best: Resize | null = null
+  for (const candidate of candidates(size, ways, Math.max(least.width, least.height))) {
+    if (candidate.seen.width < least.width || candidate.seen.height < least.height) continue
+    if (best === null || isCheaper(candidate, best)) best = candidate
+  }
+  return best
+}
+
+/** The largest that is seen for at most `budget` tokens; null where nothing is that cheap. */
+export function largestWithin(size: Size, budget: number, ways: readonly Way[]): Resize | null {
+  let best: Resize | null = null
+  for (const candidate of candidates(size, ways, 1)) {
+    if (candidate.tokens > budget) continue
+    if (
+      best === null ||
+      area(candidate.seen) > area(best.seen) ||
+      (hasSameView(candidate, best) && isCheaper(candidate, best))
+    )
+      best = candidate
+  }
+  return best
+}
+
+/** How large the model would see the original, as a share of its longer side; 0 where it would be refused. */
+function seenScale(size: Size, { rule }: Way): number {
+  const { seen, refused } = count(rule, size)
+  return refused ? 0 : longer(seen) / longer(size)
+}
+
+/** Every size with a longer side of at least `shortest`, in every way that is not refused. */
+function* candidates(size: Size, ways: readonly Way[], shortest: number): Generator<Resize> {
+  const original = longer(size)
+  for (const way of ways) {
+    for (let side = Math.min(original, LONGEST_TRIED); side >= Math.max(1, shortest); side--) {
+      const sent = side === original ? size : sizeOfLonger(size, side)
+      const { tokens, seen, refused } = count(way.rule, sent)
+      if (!refused) yield { detail: way.detail, sent, seen, tokens }
+    }
+  }
+}
+
+function isCheaper(a: Resize, b: Resize): boolean {
+  if (a.tokens !== b.tokens) return a.tokens < b.tokens
+  if (!hasSameView(a, b)) return area(a.seen) > area(b.seen)
+  return area(a.sent) < area(b.sent)
+}
+
+const hasSameView = (a: Resize, b: Resize): boolean => area(a.seen) === area(b.seen)
+const area = ({ width, height }: Size): number => width * height
+const longer = ({ width, height }: Size): number => Math.max(width, height)
+
+/** The same shape with a longer side of `side`; no side becomes 0. */
+export function sizeOfLonger(size: Size, side: number): Size {
+  const scale = side / longer(size)
+  return { width: Math.max(1, Math.round(size.width * scale)), height: Math.max(1, Math.round(size.height * scale)) }
+}

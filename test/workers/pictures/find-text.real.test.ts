@@ -1,0 +1,48 @@
+import sharp, { type Sharp } from 'sharp'
+import { describe, expect, test } from 'vitest'
+import { type PageFixture, pages } from '../../../fixtures/index.ts'
+import { findText, mayHoldText } from '../../../workers/pictures/find-text.ts'
+import { type Grey, greyOf } from '../../../workers/pictures/grey.ts'
+import { photograph } from './pictures.ts'
+
+async function greyFrom(picture: Sharp): Promise<Grey> {
+  const { data, info } = await picture.toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true })
+  return greyOf(data, info.width, info.height)
+}
+
+describe('text in a picture', () => {
+  test.each(Object.entries(pages))(
+    'Q4 the x-height of %s is found within a fifth, rather too small than too large',
+    async (_, page: PageFixture) => {
+      const found = findText(await greyFrom(sharp(page.file)))
+      expect(found?.isPage).toBe(true)
+      expect((found?.xHeight ?? 0) / page.xHeight).toBeGreaterThan(0.8)
+      expect((found?.xHeight ?? 0) / page.xHeight).toBeLessThan(1.1)
+    },
+  )
+
+  test('Q4 a page that lies on its side is a page', async () => {
+    const found = findText(await greyFrom(sharp(pages.page.file).rotate(90)))
+    expect((found?.xHeight ?? 0) / pages.page.xHeight).toBeGreaterThan(0.87)
+  })
+
+  test('Q4 a scan that is slanted, blurred and noisy is a page', async () => {
+    const scan = await sharp(pages.page.file)
+      .toColourspace('srgb')
+      .rotate(1.2, { background: '#fff' })
+      .blur(0.7)
+      .toBuffer()
+    const found = findText(await greyFrom(sharp(await sharp(scan).linear(0.8, 30).jpeg({ quality: 60 }).toBuffer())))
+    expect(found?.isPage).toBe(true)
+  })
+
+  test('Q4 a photograph is no page, however busy it is', async () => {
+    const busy = await greyFrom(sharp(await photograph(1_200, 900)))
+    expect(findText(busy)).toBeNull()
+    expect(mayHoldText(busy)).toBe(false)
+  })
+
+  test('Q4 a page is suspected even in a glance that is too small to read', async () => {
+    expect(mayHoldText(await greyFrom(sharp(pages.page.file).resize(420)))).toBe(true)
+  })
+})

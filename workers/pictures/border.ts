@@ -1,0 +1,112 @@
+import type { Box } from '../../src/media/picture/rule.ts'
+import type { Pixels } from './decoder.ts'
+
+/**
+ * Farthest that a sample of an even border may be from its row's own colour, of 255: above the noise of scans on a page; on a
+ * picture no more than an encoder leaves, because an even sky is part of it.
+ */
+export const NOISE = { page: 28, picture: 8 } as const
+/** Pixels in a row of border that may be anything: dust, not letters. */
+const DUST = 1
+/** Farthest that a border's colour may be from its outermost row's, of 255: shadows drift, the next thing does not. */
+const DRIFT = 24
+/** A page in a frame, on a table: borders within borders. */
+const MOST_BORDERS = 3
+/** Kept around what is left, of its longer side. */
+const MARGIN = 0.01
+
+/** Edges in px: the first row and column within, and the first without. */
+interface Edges {
+  readonly left: number
+  readonly top: number
+  readonly right: number
+  readonly bottom: number
+}
+
+/**
+ * What is left of a picture without the even borders around it, with a margin; null where it has none, or is nothing else.
+ * Each side may have its own colour.
+ */
+export function contentOf(pixels: Pixels, noise: number): Box | null {
+  const { width, height } = pixels
+  const whole: Edges = { left: 0, top: 0, right: width, bottom: height }
+  let edges = whole
+  for (let i = 0; i < MOST_BORDERS; i++) {
+    const inner = withoutBorder(pixels, edges, noise)
+    if (inner === null || (i > 0 && !isFrame(inner, edges))) break
+    edges = inner
+  }
+  if (isSame(edges, whole)) return null
+  const margin = Math.ceil(Math.max(edges.right - edges.left, edges.bottom - edges.top) * MARGIN)
+  const left = Math.max(0, edges.left - margin)
+  const top = Math.max(0, edges.top - margin)
+  const right = Math.min(width, edges.right + margin)
+  const bottom = Math.min(height, edges.bottom + margin)
+  return { left, top, width: right - left, height: bottom - top }
+}
+
+/** The first border may be on one side only; one within it is on all sides, or it is the picture's own. */
+const isFrame = (inner: Edges, outer: Edges): boolean =>
+  inner.left > outer.left && inner.top > outer.top && inner.right < outer.right && inner.bottom < outer.bottom
+
+const isSame = (a: Edges, b: Edges): boolean =>
+  a.left === b.left && a.top === b.top && a.right === b.right && a.bottom === b.bottom
+
+/** One border less; null where nothing would be left. */
+function withoutBorder(pixels: Pixels, { left, top, right, bottom }: Edges, noise: number): Edges | null {
+  const row = (y: number) => colourOf(pixels, { left, right, top: y, bottom: y + 1 }, noise)
+  const above = borderOf(bottom - top, (i) => row(top + i))
+  const below = borderOf(bottom - top, (i) => row(bottom - 1 - i))
+  const inner = { top: top + above, bottom: bottom - below }
+  if (inner.top >= inner.bottom) return null
+  const column = (x: number) => colourOf(pixels, { ...inner, left: x, right: x + 1 }, noise)
+  const before = borderOf(right - left, (i) => column(left + i))
+  const after = borderOf(right - left, (i) => column(right - 1 - i))
+  return before + after >= right - left ? null : { ...inner, left: left + before, right: right - after }
+}
+
+type Colour = readonly [red: number, green: number, blue: number]
+
+/** How many lines from the edge on are of one colour, which may drift. */
+function borderOf(length: number, colourAt: (i: number) => Colour | null): number {
+  const first = colourAt(0)
+  if (first === null) return 0
+  let i = 1
+  while (i < length && isNear(colourAt(i), first, DRIFT)) i++
+  return i
+}
+
+const isNear = (a: Colour | null, b: Colour, most: number): boolean =>
+  a?.every((value, channel) => Math.abs(value - (b[channel] as number)) <= most) === true
+
+/** The one colour of a line that is a pixel thick; null where it has more than one. */
+function colourOf({ data, width }: Pixels, { left, top, right, bottom }: Edges, noise: number): Colour | null {
+  const step = right - left > 1 ? 3 : width * 3
+  const count = Math.max(right - left, bottom - top)
+  const first = (top * width + left) * 3
+  const colour: Colour = [
+    middle(data, first, step, count),
+    middle(data, first + 1, step, count),
+    middle(data, first + 2, step, count),
+  ]
+  let others = 0
+  for (let i = 0, at = first; i < count; i++, at += step) {
+    const isOther =
+      Math.abs((data[at] as number) - colour[0]) > noise ||
+      Math.abs((data[at + 1] as number) - colour[1]) > noise ||
+      Math.abs((data[at + 2] as number) - colour[2]) > noise
+    if (isOther && ++others > DUST) return null
+  }
+  return colour
+}
+
+/** Samples looked at for the colour of a line. */
+const LOOKED_AT = 64
+
+function middle(data: Buffer, first: number, step: number, count: number): number {
+  const stride = Math.max(1, Math.floor(count / LOOKED_AT))
+  const values: number[] = []
+  for (let i = 0; i < count; i += stride) values.push(data[first + i * step] as number)
+  values.sort((a, b) => a - b)
+  return values[values.length >> 1] as number
+}

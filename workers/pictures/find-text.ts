@@ -1,0 +1,124 @@
+import type { Box } from '../../src/media/picture/rule.ts'
+import type { Grey } from './grey.ts'
+import { findSpots, type Spot } from './ink.ts'
+import { type Judgement, judge, smallXHeight } from './line-judgement.ts'
+import { type Line, linesOf } from './text-lines.ts'
+
+/** Text in a view of a picture. */
+export interface FoundText {
+  /** Height of an x in the small text, px of the view with fractions. */
+  readonly xHeight: number
+  /** Nothing but text, or enough of it; else a picture with a few words in it. */
+  readonly isPage: boolean
+  /** Every letter or run of letters, where it stands. */
+  readonly spots: readonly Box[]
+}
+
+/** Fewer spots beside each other are no line. */
+const LEAST_IN_LINE = 4
+/** So many letters of print are text, where they are a good part of everything that looks like letters; photographs stay below. */
+const LEAST_LETTERS = 16
+const LEAST_SHARE = 0.28
+/** So many are text whatever else is there: a page with pictures. */
+const SURELY_LETTERS = 120
+/** So many make a page; fewer do where little else stands on even paper, as on slides. */
+const PAGE_LETTERS = 100
+const PAGE_SHARE = 0.6
+const PAGE_EVEN = 0.7
+
+/** The text in a picture; null where it is none. Lines may run across, or down where pages lie on their side. */
+export function findText(grey: Grey): FoundText | null {
+  const spots = findSpots(grey)
+  if (spots === null) return null
+  const across = textIn(grey, spots)
+  if (across !== null) return across
+  const down = textIn(turned(grey), spots.map(turnedSpot))
+  return down === null ? null : { ...down, spots: down.spots.map(turnedBox) }
+}
+
+function textIn(grey: Grey, found: readonly Spot[]): FoundText | null {
+  const { lines, letters, all } = printIn(grey, linesOf(found))
+  if (letters < SURELY_LETTERS && (letters < LEAST_LETTERS || letters < all * LEAST_SHARE)) return null
+  const judgements = lines.map(([, judgement]) => judgement)
+  const isPage = letters >= PAGE_LETTERS || (letters >= all * PAGE_SHARE && evenShare(grey) >= PAGE_EVEN)
+  const spots = lines.flatMap(([line]) => line.map(boxOf))
+  return { xHeight: smallXHeight(judgements), isPage, spots }
+}
+
+/** The lines of print, the letters in them, and everything that stands in a row. */
+function printIn(grey: Grey, found: readonly Line[]) {
+  const rows = found.filter((line) => line.length >= LEAST_IN_LINE)
+  const lines = rows.map((line): [Line, Judgement] => [line, judge(grey, line)]).filter(([, { isText }]) => isText)
+  const count = (of: readonly Line[]) => of.reduce((sum, line) => sum + line.length, 0)
+  return { lines, letters: count(lines.map(([line]) => line)), all: count(rows) }
+}
+
+/** Letters of a glance may be so small, px. */
+const LEAST_GLANCED = 3
+/** A glance with so many letters of print, and such a share of them, may hold text. */
+const GLANCED_LETTERS = 8
+const GLANCED_SHARE = 0.2
+/** Paper and screens are even in half of their blocks; so are skies, which are then looked at again. */
+const BLOCK = 8
+const EVEN = 8
+const EVEN_SHARE = 0.45
+
+/** Whether a small view may hold text that only a larger one shows; never said of too few, seldom of a photograph. */
+export function mayHoldText(grey: Grey): boolean {
+  if (evenShare(grey) > EVEN_SHARE) return true
+  const spots = findSpots(grey)
+  if (spots === null) return true
+  const { letters, all } = printIn(grey, linesOf(spots, LEAST_GLANCED))
+  return letters >= SURELY_LETTERS || (letters >= GLANCED_LETTERS && letters >= all * GLANCED_SHARE)
+}
+
+function evenShare({ data, width, height }: Grey): number {
+  let even = 0
+  let blocks = 0
+  for (let top = 0; top + BLOCK <= height; top += BLOCK) {
+    for (let left = 0; left + BLOCK <= width; left += BLOCK) {
+      blocks++
+      if (isEven(data, width, left, top)) even++
+    }
+  }
+  return blocks === 0 ? 1 : even / blocks
+}
+
+function isEven(data: Uint8Array, width: number, left: number, top: number): boolean {
+  let darkest = 255
+  let lightest = 0
+  for (let y = top; y < top + BLOCK; y++) {
+    for (let at = y * width + left; at < y * width + left + BLOCK; at++) {
+      const value = data[at] as number
+      if (value < darkest) darkest = value
+      if (value > lightest) lightest = value
+    }
+    if (lightest - darkest > EVEN) return false
+  }
+  return true
+}
+
+/** Rows become columns. */
+function turned({ data, width, height }: Grey): Grey {
+  const out = new Uint8Array(data.length)
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) out[x * height + y] = data[y * width + x] as number
+  return { data: out, width: height, height: width }
+}
+
+const turnedSpot = ({ left, top, right, bottom, area, isDark }: Spot): Spot => ({
+  left: top,
+  top: left,
+  right: bottom,
+  bottom: right,
+  area,
+  isDark,
+})
+
+const boxOf = ({ left, top, right, bottom }: Spot): Box => ({
+  left,
+  top,
+  width: right - left + 1,
+  height: bottom - top + 1,
+})
+
+const turnedBox = ({ left, top, width, height }: Box): Box => ({ left: top, top: left, width: height, height: width })

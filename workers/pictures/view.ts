@@ -1,0 +1,79 @@
+import type { Sharp } from 'sharp'
+import type { Box, Size } from '../../src/media/picture/rule.ts'
+import { decoding, fromPixels, openPicture, type Pixels } from './decoder.ts'
+import type { Header } from './header.ts'
+import type { Paper } from './paper.ts'
+
+/** A file whose header is read, on its way to pixels. */
+export interface Original {
+  readonly path: string
+  readonly mostPixels: number
+  readonly header: Header
+  /** What lies under it where it is transparent. */
+  readonly paper: Paper
+}
+
+/** The original in memory, perhaps smaller. */
+export interface View extends Pixels {
+  /** Its width as a share of the original's. */
+  readonly scale: number
+}
+
+/** The upright original, opaque and in sRGB; nothing is decoded yet. */
+export function upright({ path, mostPixels, header, paper }: Original): Sharp {
+  const picture = openPicture(path, mostPixels, header.isSrgb).autoOrient().toColourspace('srgb')
+  return header.hasAlpha ? picture.flatten({ background: paper }) : picture
+}
+
+/** The whole original at a size. */
+export async function decodeAt(original: Original, { width, height }: Size): Promise<View> {
+  const { size } = original.header
+  const isWhole = width === size.width && height === size.height
+  const picture = isWhole ? upright(original) : upright(original).resize(width, height, { fit: 'fill' })
+  return { ...(await pixelsOf(picture)), scale: width / size.width }
+}
+
+async function pixelsOf(picture: Sharp): Promise<Pixels> {
+  const { data, info } = await decoding(() => picture.raw().toBuffer({ resolveWithObject: true }))
+  return { data, width: info.width, height: info.height }
+}
+
+/** Enlarging the share that is left of a view would blur it: pieces larger than this are decoded anew. */
+const SHARP_SHARE = 0.7
+
+export interface Piece {
+  readonly box: Box
+  readonly size: Size
+}
+
+/** Each piece as something that can be encoded, any number of times: from the view where that is sharp enough. */
+export async function openPieces(
+  original: Original,
+  view: View,
+  pieces: readonly Piece[],
+): Promise<readonly (() => Sharp)[]> {
+  const scale = Math.max(...pieces.map(({ box, size }) => size.width / box.width))
+  if (view.scale === 1 || scale <= view.scale * SHARP_SHARE) return pieces.map((piece) => cut(view, view.scale, piece))
+  const [only] = pieces
+  if (pieces.length === 1 && only !== undefined) {
+    const { box, size } = only
+    if (box.width === original.header.size.width && view.width === size.width && view.height === size.height)
+      return [() => fromPixels(view)]
+    const pixels = await pixelsOf(part(upright(original), box, size))
+    return [() => fromPixels(pixels)]
+  }
+  const { width, height } = original.header.size
+  const whole = await decodeAt(original, { width: Math.round(width * scale), height: Math.round(height * scale) })
+  return pieces.map((piece) => cut(whole, whole.scale, piece))
+}
+
+function cut(pixels: Pixels, scale: number, { box, size }: Piece): () => Sharp {
+  const left = Math.min(Math.round(box.left * scale), pixels.width - 1)
+  const top = Math.min(Math.round(box.top * scale), pixels.height - 1)
+  const width = Math.max(1, Math.min(Math.round(box.width * scale), pixels.width - left))
+  const height = Math.max(1, Math.min(Math.round(box.height * scale), pixels.height - top))
+  return () => part(fromPixels(pixels), { left, top, width, height }, size)
+}
+
+const part = (picture: Sharp, box: Box, { width, height }: Size): Sharp =>
+  picture.extract(box).resize(width, height, { fit: 'fill' })

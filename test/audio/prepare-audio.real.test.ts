@@ -7,6 +7,7 @@ import { toSource } from '../../src/media/audio/time-map.ts'
 import type { PrepareAudio, PreparedAudio } from '../../src/media/prepared-audio.ts'
 import { ms, seconds } from '../../src/units.ts'
 import { extractAudio } from '../../workers/audio/extract-audio.ts'
+import { longestSound } from '../../workers/audio/longest-sound.ts'
 import { prepareAudio } from '../../workers/audio/prepare-audio.ts'
 import { FFMPEGS, taskContext } from '../support/ffmpeg.ts'
 import { convert, put, wav } from '../support/sound.ts'
@@ -235,6 +236,15 @@ describe.each(FFMPEGS)('with the ffmpeg of $name', ({ file: ffmpeg }) => {
       expect(existsSync(join(folder.path, 'out', 'piece-0000.flac'))).toBe(false)
     })
   })
+})
+
+test('Q3 hours in a few kilobytes are no recording; two of them may be silence', async () => {
+  using folder = new TempFolder()
+  const small = put(folder.path, 'small', Buffer.alloc(39_000))
+  const large = put(folder.path, 'large', Buffer.alloc(2_000_000))
+  expect(await longestSound(small, 12 * 3_600_000)).toBe(2 * 3_600_000)
+  expect(await longestSound(large, 12 * 3_600_000)).toBe(20_000_000)
+  expect(await longestSound(large, 12 * 3_600_000, 60_000)).toBe(60_000)
 })
 
 /** By how many samples `b` lags behind `a`: where they fit each other best, within 100 ms. */

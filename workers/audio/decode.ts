@@ -3,12 +3,15 @@ import { bytes, ms } from '../../src/units.ts'
 import { decodeArguments, type FfmpegInput } from '../tools/ffmpeg-command.ts'
 import { FfmpegProcess } from '../tools/ffmpeg-process.ts'
 import type { ToolContext } from '../tools/tool-settings.ts'
+import { collect } from './collect.ts'
 
 /** What decoding sound may take beyond the code of ffmpeg; ordinary files need a tenth, bytes. */
 const MEMORY = bytes(384 * 1_024 * 1_024)
 /** Decoding slower than the sound itself is no ordinary file; the reader may be slow too, so twice that, ms. */
 const LEAST_WALL = 30_000
 const BYTES = 2
+/** Sound that may go by before its buffers are collected, bytes: 4 minutes. */
+const COLLECT_EVERY = 8 * 1_024 * 1_024
 
 /**
  * The first sound track as 16 kHz mono, in blocks of whole samples, as fast as they are taken. Throws `media_too_long` once it
@@ -28,7 +31,13 @@ export async function* decode(
   const args = decodeArguments(input, RATE, Math.ceil(longestMs / 1_000) + 1)
   await using ffmpeg = new FfmpegProcess(tools, args, limits)
   let rest: Buffer = Buffer.alloc(0)
+  let gathered = 0
   for await (const chunk of ffmpeg.output()) {
+    gathered += chunk.length
+    if (gathered > COLLECT_EVERY) {
+      collect('minor')
+      gathered = 0
+    }
     const block = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     const whole = block.length - (block.length % BYTES)
     rest = block.subarray(whole)

@@ -4,6 +4,7 @@ import { probeSound, sniffFile } from '../tools/probe.ts'
 import type { Task } from '../tools/task.ts'
 import { decode } from './decode.ts'
 import { encodePieces } from './encode-pieces.ts'
+import { longestSound } from './longest-sound.ts'
 
 export interface ExtractedAudio {
   readonly file: string
@@ -20,7 +21,7 @@ export const extractAudio: Task<{ path: string; into: string; format: 'flac' | '
 ) => {
   const { sniffed, sound, duration } = await probeSound(path, await sniffFile(path), context)
   if (sound === null) throw new FaultError('media_corrupt', 'The file holds no sound.')
-  const longest = context.longestAudioMs
+  const longest = await longestSound(path, context.longestAudioMs)
   if (duration !== null && duration > longest)
     throw new FaultError('media_too_long', 'The sound is longer than is taken.')
   const blocks = decode(context, { path, demuxer: sniffed.demuxer }, longest)

@@ -8,9 +8,11 @@ import type { PrepareAudio, PreparedAudio } from '../../src/media/prepared-audio
 import { ms } from '../../src/units.ts'
 import { probeSound, sniffFile } from '../tools/probe.ts'
 import type { Task } from '../tools/task.ts'
+import { collect } from './collect.ts'
 import { decode } from './decode.ts'
 import { type Detected, detectSpeech } from './detect-speech.ts'
 import { encodePieces, type PlannedPiece } from './encode-pieces.ts'
+import { longestSound } from './longest-sound.ts'
 
 /** WebRTC's detector finds words later and leaves them earlier than the model does. */
 const WEBRTC_PADDING = 300
@@ -28,8 +30,8 @@ export interface PrepareAudioInput {
 export const prepareAudio: Task<PrepareAudioInput, PreparedAudio> = async ({ path, into, options }, context) => {
   const { sniffed, sound, duration } = await probeSound(path, await sniffFile(path), context)
   if (sound === null) throw new FaultError('media_corrupt', 'The file holds no sound.')
-  const longest = Math.min(options.longest, context.longestAudioMs)
-  // A header may lie both ways; what it says is believed only where it keeps work from being done.
+  const longest = await longestSound(path, options.longest, context.longestAudioMs)
+  // A header may lie both ways; it is believed only where that keeps work from being done.
   if (duration !== null && duration > longest) throw tooLong(longest)
   const blocks = () => decode(context, { path, demuxer: sniffed.demuxer }, longest)
 
@@ -39,6 +41,8 @@ export const prepareAudio: Task<PrepareAudioInput, PreparedAudio> = async ({ pat
   if (detected.total === 0) throw new FaultError('media_corrupt', 'The file holds no sound.')
 
   const planned = plan(detected, options)
+  // What listening took is free again before encoding begins.
+  collect('major')
   const listened = toMs(detected.total)
   const tell = (samples: number) => context.progress(listened + toMs(samples), 2 * listened)
   const pieces = planned.length === 0 ? [] : await encodePieces(context, blocks(), planned, into, tell)

@@ -32,7 +32,9 @@ export class ToolProcess {
   /** `tasks`: the module that exports TASKS. `memory`: what it may take beyond the code, bytes. */
   constructor(tasks: URL, prlimit: string | null, memory: Bytes, path: string | undefined) {
     const script = `./tool-child.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`
-    const node = [process.execPath, `--max-old-space-size=${Math.floor((memory * HEAP_SHARE) / 2 ** 20)}`]
+    const heap = `--max-old-space-size=${Math.floor((memory * HEAP_SHARE) / 2 ** 20)}`
+    // Tasks that stream tell the collector when their buffers have gone by (audio/collect.ts).
+    const node = [process.execPath, heap, '--expose-gc']
     const limited = prlimit === null ? node : [prlimit, `--data=${RESERVED + memory}`, '--core=0', '--', ...node]
     this.#process = fork(fileURLToPath(new URL(script, import.meta.url)), [tasks.href], {
       execPath: limited[0] as string,

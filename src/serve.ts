@@ -35,6 +35,7 @@ import { dayOf } from './ledger/period.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { openStorage } from './storage/open-storage.ts'
+import { BatchStore } from './store/batches.ts'
 import { Counters } from './store/counters.ts'
 import { FileStore } from './store/files.ts'
 import { IdempotentRequests } from './store/idempotent-requests.ts'
@@ -229,6 +230,7 @@ export async function serve(
     jobs,
     feed,
     jobDesk,
+    batches: new BatchStore(redis, () => current().media.queue.keepRecords),
     uploads: new ResumableUploads(fileDeps, desk),
     locks: new UploadLocks(clock),
     slots: new StreamSlots(redis),

@@ -44,26 +44,24 @@ export class JobDesk {
     idempotency: Idempotency | null,
     signal: AbortSignal,
   ): Promise<Extract<Created, { job: Job }>> {
-    const { files, desk, jobs } = this.#deps
+    const { desk, jobs } = this.#deps
     const { tenant } = job
     const known = idempotency === null ? null : await jobs.known(tenant, idempotency)
     if (known !== null) return taken(known)
 
     const inline = job.input.data === undefined ? null : await this.#takeInline(job, job.input.data, signal)
     const fileId = inline ?? job.input.file_id ?? null
+    let used: string | null = null
     try {
       const media = fileId === null ? null : await this.#claim(job, fileId)
       const order = inline === null ? job : { ...job, input: { file_id: inline } }
       const created = await jobs.create(order, idempotency, expectedWork(job.type, media))
-      if (created.type === 'created') return created
-      if (fileId !== null) await desk.release(tenant, fileId, job.id, null)
+      if (created.type === 'created') used = created.job.input.file_id ?? null
+      else if (fileId !== null) await desk.release(tenant, fileId, job.id, null)
       return taken(created)
     } finally {
-      // Of a hundred equal requests ninety-nine brought an input that nobody needs.
-      if (inline !== null && (await jobs.read(tenant, job.id)) === null) {
-        await files.release(tenant, inline, job.id, null)
-        await desk.remove(tenant, inline)
-      }
+      // Of a hundred equal requests ninety-nine brought an input that nobody needs; so did one that is made once more.
+      if (inline !== null && used !== inline) await this.#dropInline(job, inline)
     }
   }
 
@@ -113,6 +111,14 @@ export class JobDesk {
     return (await this.#deps.desk.take({ ...order, purpose: () => 'media' }, source(), signal)).id
   }
 
+  /** Removes an inline input, unless the job was made with it although nobody said so. */
+  async #dropInline({ tenant, id }: Job, inline: string): Promise<void> {
+    const { jobs, files, desk } = this.#deps
+    if ((await jobs.read(tenant, id))?.input.file_id === inline) return
+    await files.release(tenant, inline, id, null)
+    await desk.remove(tenant, inline)
+  }
+
   /** Holds the input for this job, and says what is known of it. */
   async #claim(job: Job, fileId: string): Promise<Probed | null> {
     const { files } = this.#deps
@@ -132,18 +138,24 @@ function fitsKind(type: Job['type'], { kind }: Probed): boolean {
   return type.startsWith('audio.') ? kind !== 'image' : kind === 'video'
 }
 
-function taken(created: Exclude<Created, { type: 'created' }>): Extract<Created, { job: Job }> {
-  if (created.type === 'replayed') return created
+function taken(created: Created): Extract<Created, { job: Job }> {
+  if (created.type === 'created' || created.type === 'replayed') return created
   if (created.type === 'mismatch') {
     throw new FaultError('idempotency_mismatch', 'This Idempotency-Key belongs to another request.')
   }
   throw new FaultError('queue_full', 'As many of your jobs wait as may.', { retryAfterMs: created.wait })
 }
 
-/** Files that a job has made. */
-export function outputsOf({ result }: Job): string[] {
+/** Files that a job has made: its result, and those that the result names. */
+function outputsOf({ result }: Job): string[] {
   if (result === null) return []
-  if (result.kind === 'file') return [result.fileId]
-  const text = JSON.stringify(result.json)
-  return [...new Set(text.match(/\bfile_[0-7][0-9a-z]{25}\b/g) ?? [])]
+  if (result.kind === 'file') return [result.fileId, ...(result.others ?? [])]
+  return namedFiles(result.json)
+}
+
+function namedFiles(json: unknown): string[] {
+  if (typeof json !== 'object' || json === null) return []
+  return Object.entries(json).flatMap(([name, value]) =>
+    name === 'file_id' && typeof value === 'string' ? [value] : namedFiles(value),
+  )
 }

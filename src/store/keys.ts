@@ -59,6 +59,8 @@ export const keys = {
   budgetWarning: (id: string) => `parley:budget-warning:{${id}}`,
   /** Root of everything of one tenant in the batch door, under one hash tag. What lies below stands in scripts/<part>/prelude.lua. */
   tenant: (id: string) => `parley:{t:${id}}`,
+  /** SET: tenants that have had batches. */
+  batchTenants: 'parley:batches:tenants',
   /** SET: tenants that have had files, for the sweep. */
   fileTenants: 'parley:files:tenants',
   /** STRING with expiry: the node that watches the spend objective. */

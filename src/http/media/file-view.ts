@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
+import { iso, Time, Whole } from '../../jobs/wire.ts'
 import { FILE_PURPOSES, type MediaFile } from '../../media/media-file.ts'
-import { iso, Time, Whole } from './schemas.ts'
 
 export const FileView = z
   .object({

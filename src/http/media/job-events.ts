@@ -3,13 +3,13 @@ import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { Clock } from '../../clock.ts'
 import { FaultError } from '../../faults.ts'
+import { iso } from '../../jobs/wire.ts'
 import type { Log } from '../../log.ts'
 import { isEnded, type Job } from '../../media/job.ts'
 import type { JobEvent, JobStore } from '../../media/job-store.ts'
 import { follow, type JobFeed } from '../../store/jobs/job-feed.ts'
 import type { StreamSlots } from '../../store/stream-slots.ts'
 import { later, ms } from '../../units.ts'
-import { iso } from './schemas.ts'
 
 export interface JobEventDeps {
   clock: Clock

@@ -4,6 +4,7 @@ import { FaultError } from '../../faults.ts'
 import { detailsOf, InvalidRequest } from '../../invalid-request.ts'
 import type { Log } from '../../log.ts'
 import { tooLarge } from '../../storage/measured.ts'
+import { type BatchRouteDeps, batchRoutes } from './batches.ts'
 import { type FileRouteDeps, fileRoutes } from './files.ts'
 import { guard } from './guard.ts'
 import { type JobRouteDeps, jobRoutes } from './jobs.ts'
@@ -11,11 +12,11 @@ import { answerProblem, problemOf } from './problem.ts'
 import type { TusDeps } from './tus-store.ts'
 import { uploadRoutes } from './uploads.ts'
 
-export interface MediaRouteDeps extends FileRouteDeps, JobRouteDeps, TusDeps {
+export interface MediaRouteDeps extends FileRouteDeps, JobRouteDeps, BatchRouteDeps, TusDeps {
   log: Log
 }
 
-const PARTS = ['files', 'uploads', 'jobs'] as const
+const PARTS = ['files', 'uploads', 'jobs', 'batches'] as const
 /** Room for the largest inline input in base64, and for options, bytes. */
 const LARGEST_JSON = 384 * 1_024
 const WHERE = { json: 'body', query: 'query', header: 'header', param: 'path' } as const
@@ -35,7 +36,7 @@ export function mediaRoutes(app: OpenAPIHono, deps: MediaRouteDeps): void {
   })
   const letIn = guard(deps)
   for (const part of PARTS) door.use(`/v1/${part}/*`, letIn)
-  for (const part of ['jobs']) {
+  for (const part of ['jobs', 'batches']) {
     door.use(
       `/v1/${part}/*`,
       bodyLimit({
@@ -49,6 +50,7 @@ export function mediaRoutes(app: OpenAPIHono, deps: MediaRouteDeps): void {
   fileRoutes(door, deps)
   uploadRoutes(door, deps)
   jobRoutes(door, deps)
+  batchRoutes(door, deps)
   closeRest(door)
   app.route('/', door)
 }

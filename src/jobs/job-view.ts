@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi'
-import { JOB_STATUSES, type Job, type JobResult } from '../../media/job.ts'
-import { JOB_TYPES } from '../../media/job-request.ts'
-import type { Place } from '../../media/job-store.ts'
-import { iso, isoOrNull, Time, Whole } from './schemas.ts'
+import { JOB_STATUSES, type Job, type JobResult } from '../media/job.ts'
+import { JOB_TYPES } from '../media/job-request.ts'
+import type { Place } from '../media/job-store.ts'
+import { iso, isoOrNull, Time, Whole } from './wire.ts'
 
 export const Result = z.union([
   z.object({ type: z.literal('inline'), value: z.unknown() }),

@@ -3,6 +3,7 @@ import type { Clock } from '../src/clock.ts'
 import type { Config } from '../src/config/config.ts'
 import type { Log } from '../src/log.ts'
 import { Fetcher } from '../src/net/fetcher.ts'
+import { openStorage } from '../src/storage/open-storage.ts'
 import { Census } from '../src/store/nodes.ts'
 import { connectForQueue } from '../src/store/redis.ts'
 import { SessionRecords } from '../src/store/session-records.ts'
@@ -10,6 +11,7 @@ import type { Store } from '../src/store/store.ts'
 import { TenantHooks } from '../src/store/tenant-hooks.ts'
 import { WebhookEndpoints } from '../src/store/webhook-endpoints.ts'
 import { WebhookQueue } from '../src/webhooks/webhook-queue.ts'
+import { startBatches } from './batches/start-batches.ts'
 import { closeWorker } from './close-worker.ts'
 import { sweepSessions } from './sweep-sessions.ts'
 import { startWebhookWorker } from './webhook-worker.ts'
@@ -63,5 +65,7 @@ export async function startWorkers({ clock, log, store, config }: WorkerDeps): P
       publish: (event, except) => hooks.publish(event, except),
     }),
   )
+  const storage = stack.use(await openStorage(config(), clock.now()))
+  stack.use(startBatches({ clock, log, store, config, storage, tools: null }))
   return stack
 }

@@ -12,9 +12,9 @@ const templates = new Map(['curl', 'node', 'tag'].map((id) => [id, byId(id).text
 function fill(key) {
   for (const [id, text] of templates) {
     byId(id).textContent = text
-      .replaceAll('{http}', addresses.http)
-      .replaceAll('{ws}', addresses.ws)
-      .replaceAll('{key}', key)
+      .replaceAll('%HTTP%', addresses.http)
+      .replaceAll('%WS%', addresses.ws)
+      .replaceAll('%KEY%', key)
   }
 }
 

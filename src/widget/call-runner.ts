@@ -56,7 +56,6 @@ export class CallRunner {
   /** Another microphone, now and from now on. */
   async useMicrophone(deviceId: string): Promise<void> {
     this.#deviceId = deviceId
-    if (this.#microphone === null || this.#context === null) return
     const { phase } = this.#state
     if (phase === 'live' || phase === 'reconnecting') await this.#openMicrophone(this.#call)
   }

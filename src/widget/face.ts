@@ -52,7 +52,7 @@ export class Face {
   readonly #write = h('form', { class: 'write' }, this.#input, this.#send)
   readonly #muteIcon = icon('microphone')
   readonly #mute = h('button', { class: 'round mute', part: 'mute', type: 'button' }, this.#muteIcon)
-  readonly #interrupt = h('button', { class: 'round', part: 'interrupt', type: 'button' }, icon('stop'))
+  readonly #interrupt = h('button', { class: 'round stop', part: 'interrupt', type: 'button' }, icon('stop'))
   readonly #end = h('button', { class: 'round end', part: 'end', type: 'button' }, icon('end'))
   readonly #deviceName = h('span', { class: 'vh' })
   readonly #devices = h('select')
@@ -130,7 +130,7 @@ export class Face {
     this.#bar.hidden = !isTalking
     this.#showMute(look)
     this.#interrupt.hidden = !look.canInterrupt
-    this.#device.hidden = !look.canMute || this.#devices.options.length < 2
+    this.#device.hidden = !look.canChoose || this.#devices.options.length < 2
     this.#announce(look, before)
     this.#moveFocus(look, before)
   }
@@ -143,7 +143,7 @@ export class Face {
         return option
       }),
     )
-    this.#device.hidden = this.#look?.canMute !== true || devices.length < 2
+    this.#device.hidden = this.#look?.canChoose !== true || devices.length < 2
   }
 
   // ---- what is pressed ----

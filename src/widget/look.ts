@@ -38,6 +38,8 @@ export interface Look {
   isSpoken: boolean
   isMuted: boolean
   canMute: boolean
+  /** Another microphone can be chosen. */
+  canChoose: boolean
   canInterrupt: boolean
   canWrite: boolean
   ending: EndingLook | null
@@ -55,6 +57,7 @@ const BLANK: Omit<Look, 'screen' | 'mood' | 'status'> = {
   isSpoken: false,
   isMuted: false,
   canMute: false,
+  canChoose: false,
   canInterrupt: false,
   canWrite: false,
   ending: null,
@@ -102,7 +105,14 @@ export function lookOf(state: CallState, strings: Strings, locale: string | unde
 function talking(talk: Talk) {
   const isSpoken = talk.microphone !== 'off'
   const canMute = talk.microphone === 'on' || talk.microphone === 'asking'
-  return { screen: 'talking', lines: talk.lines, isSpoken, isMuted: talk.isMuted, canMute } as const
+  return {
+    screen: 'talking',
+    lines: talk.lines,
+    isSpoken,
+    isMuted: talk.isMuted,
+    canMute,
+    canChoose: isSpoken,
+  } as const
 }
 
 function facts(talk: Talk, session: Session, strings: Strings, locale: string | undefined, now: number) {

@@ -29,8 +29,8 @@ border-radius:1.5rem;box-shadow:var(--shadow);overflow:hidden;text-align:start}
 canvas{display:block;inline-size:100%;block-size:5.5rem}
 .banner{margin:.25rem 1.25rem .5rem;padding:.5rem .875rem;border-radius:.75rem;font-size:.875rem;background:var(--calm-bg)}
 .banner.urgent{background:var(--warn-bg);color:var(--warn);font-weight:600}
-.lines{list-style:none;padding:.5rem 1.25rem;display:flex;flex-direction:column;gap:.5rem;overflow-y:auto;
-max-block-size:var(--parley-transcript-height,17rem);overscroll-behavior:contain;scrollbar-width:thin}
+.lines{list-style:none;padding:.625rem 1.25rem .5rem;display:flex;flex-direction:column;gap:.5rem;overflow-y:auto;
+max-block-size:var(--parley-transcript-height,17rem);overscroll-behavior:contain;scrollbar-width:thin;mask-image:linear-gradient(#0000,#000 .625rem)}
 .line{max-inline-size:85%;align-self:flex-start;padding:.5rem .875rem;border-radius:1.125rem;border-end-start-radius:.375rem;
 background:var(--raised);overflow-wrap:anywhere;font-size:.9375rem}
 .line.user{align-self:flex-end;background:var(--accent);color:var(--on-accent);border-end-start-radius:1.125rem;border-end-end-radius:.375rem}
@@ -45,7 +45,7 @@ color:var(--accent);background:var(--calm-bg)}
 .badge svg{inline-size:1.75rem;block-size:1.75rem}
 .badge.good{color:var(--good);background:var(--good-bg)}.badge.bad{color:var(--bad);background:var(--bad-bg)}
 .title{font-size:1.1875rem;font-weight:650;letter-spacing:-.015em;line-height:1.3}
-.text{color:var(--soft);font-size:.9375rem;max-inline-size:30ch;text-wrap:balance}
+.text{color:var(--soft);font-size:.9375rem;max-inline-size:34ch;text-wrap:balance}
 .summary{color:var(--soft);font-size:.8125rem;font-variant-numeric:tabular-nums}
 .actions{display:flex;flex-direction:column;gap:.25rem;inline-size:100%;max-inline-size:18rem;margin-block-start:.75rem}
 .fine{color:var(--soft);font-size:.8125rem;margin-block-start:.25rem}
@@ -65,6 +65,7 @@ button:active{transform:scale(.97)}
 .round{display:grid;place-items:center;inline-size:2.75rem;block-size:2.75rem;flex:none;background:var(--raised)}
 .round:hover{background:var(--line)}
 .round svg{inline-size:1.25rem;block-size:1.25rem}
+.stop svg{fill:currentColor}
 .send{background:var(--accent);color:var(--on-accent)}.send:hover{background:color-mix(in srgb,var(--accent) 88%,#000)}
 .send:disabled{background:var(--raised);color:var(--soft);cursor:default}
 :dir(rtl) .send svg{transform:scaleX(-1)}

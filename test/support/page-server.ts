@@ -2,7 +2,10 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { rolldown } from 'rolldown'
 
-/** Serves one page whose script is `entry` with everything it imports, bundled for browsers, and the files given by name. */
+/**
+ * Serves one page whose script is `entry` with everything it imports, bundled for browsers, the `body` given, and the files
+ * given by name.
+ */
 export class PageServer implements AsyncDisposable {
   readonly #server: Server
 
@@ -10,13 +13,12 @@ export class PageServer implements AsyncDisposable {
     this.#server = server
   }
 
-  static async start(entry: string, files: Readonly<Record<string, Buffer>>): Promise<PageServer> {
+  static async start(entry: string, files: Readonly<Record<string, Buffer>>, body = ''): Promise<PageServer> {
     const script = await bundle(entry)
     const server = createServer((request, response) => {
       const name = (request.url ?? '/').slice(1)
       const file = files[name]
-      if (name === '')
-        response.setHeader('Content-Type', 'text/html').end('<script type="module" src="/page.js"></script>')
+      if (name === '') response.setHeader('Content-Type', 'text/html').end(html(body))
       else if (name === 'page.js') response.setHeader('Content-Type', 'text/javascript').end(script)
       else if (file !== undefined) response.end(file)
       else response.writeHead(404).end()
@@ -38,6 +40,11 @@ export class PageServer implements AsyncDisposable {
     this.#server.closeAllConnections()
     await promise
   }
+}
+
+function html(body: string): string {
+  const head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Page</title>'
+  return `<!doctype html><html lang="en"><head>${head}</head><body>${body}<script type="module" src="/page.js"></script></body></html>`
 }
 
 async function bundle(entry: string): Promise<string> {

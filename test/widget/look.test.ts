@@ -46,7 +46,7 @@ describe('what a person is shown', () => {
     const world = new CallWorld().connect()
     world.hear({ type: 'parley.warning', limit: 'idle', remaining_ms: 10_000 })
     world.now += 2_500
-    expect(look(world).banner).toEqual({ tone: 'urgent', text: 'Are you still there? Ends in 8 s' })
+    expect(look(world).banner).toEqual({ tone: 'urgent', text: 'Are you still there? Ends in 8\u00a0s' })
     world.hear({ type: 'parley.idle_over' })
     expect(look(world).banner).toBeNull()
   })
@@ -70,7 +70,7 @@ describe('what a person is shown', () => {
   test('L3 an answer that is held back says for how long', () => {
     const world = new CallWorld().connect()
     world.hear({ type: 'parley.throttled', action: 'delayed', account: 'user', limit: 'tokens', wait_ms: 4_000 })
-    expect(look(world).banner?.text).toContain('in 4 s')
+    expect(look(world).banner?.text).toContain('in 4\u00a0s')
     world.pass(4_000)
     expect(look(world).banner).toBeNull()
   })

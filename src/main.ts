@@ -1,6 +1,7 @@
 import './gc.ts'
 import { parseArgs } from 'node:util'
 import { startWorkers } from '../workers/main.ts'
+import { IsolatedMediaTools } from '../workers/tools/isolated-media-tools.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { loadConfig } from './config/load-config.ts'
@@ -30,7 +31,9 @@ async function main(): Promise<void> {
     }),
   )
   const demoKey = loaded.demo?.key ?? null
-  const surroundings = { clock: systemClock, log, store, metrics, ledger, demoKey }
+  const settings = { ...loaded.config.media.tools, path: loaded.path }
+  const tools = stack.use(await IsolatedMediaTools.start(settings, systemClock, log))
+  const surroundings = { clock: systemClock, log, store, metrics, ledger, demoKey, tools }
   const broker = only === 'workers' ? null : await startBroker(loaded.config, surroundings, stack)
   let { config } = loaded
   if (only !== 'broker') stack.use(await startWorkers({ ...surroundings, config: () => config }))

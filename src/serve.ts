@@ -27,6 +27,9 @@ import { FileDesk } from './files/file-desk.ts'
 import { ResumableUploads } from './files/resumable-upload.ts'
 import { UploadLocks } from './files/upload-locks.ts'
 import { createApp } from './http/app.ts'
+import type { DropIns } from './http/drop-ins/drop-in-deps.ts'
+import { openDropIns } from './http/drop-ins/open-drop-ins.ts'
+import { Underway } from './http/drop-ins/underway.ts'
 import { installRoutes } from './http/routes.ts'
 import { watchSender } from './http/slow-senders.ts'
 import { JobDesk } from './jobs/job-desk.ts'
@@ -67,6 +70,8 @@ export interface Surroundings {
   metrics: Metrics
   /** Null where this process keeps no ledger. */
   ledger: LedgerDesk | null
+  /** The work on media; null where this process does none, and then has no drop-ins. */
+  tools?: DropIns['tools'] | null
   /** Of the built-in set-up, for the landing page; left out where keys are an operator's own. */
   demoKey?: string | null
 }
@@ -103,7 +108,7 @@ const LAST_WORD_MS = 1_000
 /** Starts a node: provider, doors. Throws with a plain sentence when something it needs is missing. */
 export async function serve(
   config: Config,
-  { clock, log, store, voices, metrics, ledger, demoKey = null }: Surroundings,
+  { clock, log, store, voices, metrics, ledger, demoKey = null, tools = null }: Surroundings,
 ): Promise<Running> {
   const stack = new AsyncDisposableStack()
   const nodeId = randomUUID()
@@ -203,7 +208,12 @@ export async function serve(
     if (session !== null) session.dispatch({ type: 'end_requested', reason: 'ended_by_operator' })
     else void keeper.owe(sessionId, () => endUnowned(records, sessionId, nodeId, clock))
   })
-  await books.recover(config.dataDir, async (id) => (await nodes.find(id)) !== null)
+  const isAlive = async (id: string) => (await nodes.find(id)) !== null
+  await books.recover(config.dataDir, isAlive)
+  const node = { limits, keeper: books, loopbackSocket }
+  const surroundings = { config: current, clock, log, store, metrics, node, nodeId, isAlive }
+  const dropIns = tools === null ? null : stack.use(await openDropIns({ ...surroundings, tools }))
+  const underway = new Underway()
   const registry = new ClusterRegistry(directory, records, nodes, clock)
   const all = { config: current, clock, log, metrics, secrets, records, keeper, nodes, directory, admission }
   const door = new Door(all)
@@ -236,12 +246,14 @@ export async function serve(
     slots: new StreamSlots(redis),
     once: new IdempotentRequests(redis, clock),
     rate: new RequestRate(redis),
+    dropIns,
     sessionOwner: async (id) => (await records.outline(id))?.head ?? null,
   })
   const onRequest = getRequestListener(app.fetch)
   for (const server of servers) {
     server.on('request', (request, response) => {
       watchSender(request, clock)
+      underway.watch(request, response)
       return onRequest(request, response)
     })
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => door.handle(request, socket, head))
@@ -266,6 +278,9 @@ export async function serve(
       const room = Math.min(LAST_USAGE_MS, deadline / 4)
       directory.drain(later(clock.now(), ms(deadline - room)))
       const alarm = clock.at(later(clock.now(), deadline), () => directory.stopAll())
+      const late = Promise.withResolvers<void>()
+      using _late = clock.at(later(clock.now(), deadline), () => late.resolve())
+      await Promise.race([underway.idle(), late.promise])
       await door.settled()
       await directory.emptied()
       alarm[Symbol.dispose]()

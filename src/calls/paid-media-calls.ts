@@ -62,13 +62,22 @@ export class PaidMediaCalls implements MediaCalls {
     signal: AbortSignal,
     onText?: (text: string) => void,
   ): Promise<Paid<TranscriptionAnswer>> {
+    let isTold = false
+    const tell = (text: string) => {
+      isTold = true
+      onText?.(text)
+    }
     const wish = (model: string): Wish<TranscriptionAnswer> => {
       const logprobs = call.logprobs || (call.escalateTo !== null && TELLS_LOGPROBS.transcription.test(model))
       const asked = { ...call, model, logprobs }
       return {
         ...{ kind: 'transcription', model, content: transcriptionKey(asked), context: call },
-        call: (provider, target, _deal, signal) =>
-          provider.transcribe({ ...asked, model: target.model }, signal, onText),
+        call: async (provider, target, _deal, signal) => {
+          // What has been told would be told a second time, in other words.
+          if (isTold) throw new FaultError('upstream_lost', 'The model provider broke off its answer.')
+          const own = { ...asked, model: target.model }
+          return provider.transcribe(own, signal, onText === undefined ? undefined : tell)
+        },
         atMost: (row) => transcriptionAtMost(asked, row),
         likely: (row, { text }) => transcriptionLikely(asked, row, text),
         status: () => 'completed',

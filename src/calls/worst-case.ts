@@ -70,6 +70,11 @@ export function forwardAtMost(
   return seen(textBytes + OVERHEAD, pictures, (maxOutput ?? row.maxOut ?? MOST_WRITTEN) * answers)
 }
 
+/** M1: what a forwarded request used whose provider does not say. */
+export function forwardLikely(text: string, pictures: number, written: number): Usage {
+  return { ...seen(textTokens(text), pictures, written), estimated: true }
+}
+
 /** Pictures are sold at the price of text by the models that read them over HTTP. */
 const seen = (text: number, pictures: number, written: number): Usage => ({
   ...NOTHING,

@@ -22,7 +22,8 @@ export interface AppDeps {
 /** Largest JSON body, bytes (reference: hardening, the edge). */
 const LARGEST_BODY = 256 * 1_024
 /** Routes that take media, each with a limit of its own. */
-const OWN_LIMIT = /^\/v1\/(files|uploads|jobs|batches)(\/|$)/
+const OWN_LIMIT =
+  /^(\/openai)?\/v1\/(files|uploads|jobs|batches|audio\/transcriptions|chat\/completions|responses)(\/|$)/
 
 /** The HTTP door before its routes. Every failure leaves it in OpenAI's error shape, from the one table of faults. */
 export function createApp(deps: AppDeps): OpenAPIHono {

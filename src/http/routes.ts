@@ -2,6 +2,8 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import { type AdminDeps, adminRoutes } from './admin.ts'
 import { clientSecretRoutes } from './client-secrets.ts'
 import { type CorrectionRouteDeps, correctionRoutes } from './corrections.ts'
+import type { DropIns } from './drop-ins/drop-in-deps.ts'
+import { dropInRoutes } from './drop-ins/drop-in-routes.ts'
 import { type EstimateRouteDeps, estimateRoutes } from './estimates.ts'
 import { type LimitRouteDeps, limitRoutes } from './limits.ts'
 import { type MediaRouteDeps, mediaRoutes } from './media/media-routes.ts'
@@ -22,7 +24,10 @@ export interface RouteDeps
     EstimateRouteDeps,
     Omit<MediaRouteDeps, 'audit'>,
     CorrectionRouteDeps,
-    Omit<PageDeps, 'audit'> {}
+    Omit<PageDeps, 'audit'> {
+  /** Null on a node that does no work on media. */
+  dropIns: DropIns | null
+}
 
 /** Every route of the HTTP door but those that tell how the node is. */
 export function installRoutes(app: OpenAPIHono, deps: RouteDeps): void {
@@ -36,5 +41,6 @@ export function installRoutes(app: OpenAPIHono, deps: RouteDeps): void {
   correctionRoutes(app, deps)
   adminRoutes(app, deps)
   mediaRoutes(app, deps)
+  if (deps.dropIns !== null) dropInRoutes(app, { ...deps, dropIns: deps.dropIns })
   pageRoutes(app, deps)
 }

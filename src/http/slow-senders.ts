@@ -8,7 +8,7 @@ const WHOLE_BODY = ms(60_000)
 const LOOK_EVERY = ms(30_000)
 const LEAST_BYTES_PER_LOOK = 30 * 16 * 1_024
 
-const MEDIA = /^\/v1\/(files|uploads|audio\/transcriptions)(\/|\?|$)/
+const MEDIA = /^(\/openai)?\/v1\/(files|uploads|audio\/transcriptions|chat\/completions|responses)(\/|\?|$)/
 
 /**
  * Cuts off senders that hold a connection and send next to nothing (reference: hardening, the edge). In place of the

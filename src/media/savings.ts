@@ -4,6 +4,21 @@ import type { PriceRow } from '../meter/price-row.ts'
 import type { Counterfactual, Saving } from '../meter/savings.ts'
 import { NO_TOKENS, NOTHING, type Usage } from '../meter/usage.ts'
 import { type Ms, ms, type NanoUsd, nanoUsd, type Tokens, tokens } from '../units.ts'
+import { boundsOf } from './audio/time-map.ts'
+import type { PreparedAudio } from './prepared-audio.ts'
+
+/**
+ * The silence that was cut out around one piece: of the stretch of the recording from the end of the piece before to its own,
+ * and for the last to the recording's end. Over all pieces it is all that was cut out.
+ */
+export function silenceBefore(prepared: PreparedAudio, index: number): Ms {
+  const piece = prepared.pieces[index]
+  if (piece === undefined) return ms(0)
+  const before = prepared.pieces[index - 1]
+  const from = before === undefined ? 0 : boundsOf(before.map).end
+  const to = index === prepared.pieces.length - 1 ? prepared.source : boundsOf(piece.map).end
+  return ms(Math.max(0, Math.round(to - from - piece.duration)))
+}
 
 /** What preparation kept out of one call. */
 export interface LeftOut {

@@ -11,6 +11,7 @@ import { type Running, serve } from '../../src/serve.ts'
 import { Store } from '../../src/store/store.ts'
 import { Loopback } from '../../src/upstream/loopback/server.ts'
 import { IsolatedVoiceDetection } from '../../src/voice/voice-detection.ts'
+import { IsolatedMediaTools } from '../../workers/tools/isolated-media-tools.ts'
 import { TempFolder } from './temp-folder.ts'
 
 export { TempFolder }
@@ -65,6 +66,8 @@ export interface ParleyOptions {
   provider?: string
   /** Keep a ledger, and answer for what was used. */
   ledger?: boolean
+  /** Do work on media, so that there are drop-ins. */
+  tools?: boolean
   /** Share the Redis of another installation: it stays that one's to close. */
   store?: Store
 }
@@ -109,7 +112,10 @@ export class Parley implements AsyncDisposable {
             }),
           )
         : null
-    const running = await serve(config, { clock: systemClock, log, store, voices, metrics, ledger })
+    const settings = { ...config.media.tools, path: process.env.PATH }
+    const tools =
+      options.tools === true ? stack.use(await IsolatedMediaTools.start(settings, systemClock, silent)) : null
+    const running = await serve(config, { clock: systemClock, log, store, voices, metrics, ledger, tools })
     stack.defer(async () => {
       running.stopNow()
       await running.drain()

@@ -118,9 +118,12 @@ export function respond(body: Loose, fault: HttpFault, now: Instant): Reply {
   const at = { item_id: itemId, output_index: 0, content_index: 0 }
   const events: Loose[] = [
     { type: 'response.created', response: response('in_progress', [], null) },
+    { type: 'response.in_progress', response: response('in_progress', [], null) },
     { type: 'response.output_item.added', output_index: 0, item: item([], 'in_progress') },
+    { type: 'response.content_part.added', ...at, part: { ...part, text: '' } },
     ...pieces(text).map((delta) => ({ type: 'response.output_text.delta', ...at, delta })),
     { type: 'response.output_text.done', ...at, text },
+    { type: 'response.content_part.done', ...at, part },
     { type: 'response.output_item.done', output_index: 0, item: item([part], end) },
     { type: `response.${end}`, response: final },
   ]

@@ -47,6 +47,43 @@ export function decodeArguments(input: FfmpegInput, rate: number, longestSeconds
   return argumentsOf(command)
 }
 
+/** Decodes a video to small raw RGB frames on stdout, so many a second on its own time line. */
+export function framesArguments(
+  input: FfmpegInput,
+  rate: number,
+  size: { width: number; height: number },
+  longestSeconds: number,
+): string[] {
+  const command = open(input, 'error', longestSeconds)
+    .outputOptions([...VIDEO_ONLY, '-pix_fmt', 'rgb24'])
+    .videoFilters(`fps=${rate},scale=${size.width}:${size.height}:flags=area`)
+    .videoCodec('rawvideo')
+    .format('rawvideo')
+    .output('pipe:1')
+  return argumentsOf(command)
+}
+
+/** Writes some of the frames that `framesArguments` counts, by their places from 0, as full-size JPEG files 1, 2, 3… */
+export function stillsArguments(
+  input: FfmpegInput,
+  rate: number,
+  places: readonly number[],
+  pattern: string,
+  longestSeconds: number,
+): string[] {
+  const chosen = places.map((place) => `eq(n\\,${place})`).join('+')
+  const command = open(input, 'error', longestSeconds)
+    .outputOptions([...VIDEO_ONLY, '-q:v', '2', '-frames:v', String(places.length)])
+    // Chosen frames follow each other without a gap, which would be filled with repetitions.
+    .videoFilters([`fps=${rate}`, `select=${chosen}`, `setpts=N/(${rate}*TB)`, 'format=yuvj420p'])
+    .videoCodec('mjpeg')
+    .format('image2')
+    .output(`file:${pattern}`)
+  return argumentsOf(command)
+}
+
+const VIDEO_ONLY = ['-map', '0:v:0', '-an', '-sn', '-dn', '-map_metadata', '-1']
+
 /** Encodes raw 16-bit mono from stdin into a file of ours. */
 export function encodeArguments(rate: number, format: 'flac' | 'opus', path: string): string[] {
   const command = ffmpeg({ source: 'pipe:0', logger: undefined })

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/clock.ts'
 import type { Log } from '../../src/log.ts'
-import type { MediaTools, OnProgress, Probed } from '../../src/media/media-tools.ts'
+import type { MediaTools, OnProgress, Probed, VideoFrame } from '../../src/media/media-tools.ts'
 import type { PrepareAudio, PreparedAudio } from '../../src/media/prepared-audio.ts'
 import type { PreparedPicture, PreparePicture } from '../../src/media/prepared-picture.ts'
 import type { ExtractedAudio } from '../audio/extract-audio.ts'
@@ -11,9 +11,7 @@ import { ToolPool } from './tool-pool.ts'
 import type { ToolSettings } from './tool-settings.ts'
 
 /** The work on media, each piece of it as a task in a process of the pool. */
-export class IsolatedMediaTools
-  implements Pick<MediaTools, 'probe' | 'prepareAudio' | 'extractAudio' | 'preparePicture'>, AsyncDisposable
-{
+export class IsolatedMediaTools implements MediaTools {
   readonly #pool: ToolPool<typeof TASKS>
   readonly #clock: Clock
 
@@ -59,6 +57,10 @@ export class IsolatedMediaTools
 
   preparePicture(path: string, into: string, options: PreparePicture, signal: AbortSignal): Promise<PreparedPicture> {
     return this.#pool.run('prepare-picture', { path, into, options, at: this.#clock.now() }, signal)
+  }
+
+  distinctFrames(path: string, into: string, most: number, signal: AbortSignal): Promise<VideoFrame[]> {
+    return this.#pool.run('distinct-frames', { path, into, most }, signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,4 +9,6 @@ export const TASKS = {
   'extract-audio': task(ms(120_000), async () => (await import('../audio/extract-audio.ts')).extractAudio),
   // Two readings of a large page take ten seconds; a slower machine may take some times that.
   'prepare-picture': task(ms(120_000), async () => (await import('../pictures/picture-task.ts')).pictureTask),
+  // Told of progress every ten seconds of video.
+  'distinct-frames': task(ms(120_000), async () => (await import('../video/distinct-frames.ts')).distinctFrames),
 } as const

@@ -54,6 +54,7 @@ import { RequestRate } from './store/request-rate.ts'
 import { SessionRecords } from './store/session-records.ts'
 import type { Store } from './store/store.ts'
 import { StreamSlots } from './store/stream-slots.ts'
+import { TenantHooks } from './store/tenant-hooks.ts'
 import { later, ms } from './units.ts'
 import { Loopback } from './upstream/loopback/server.ts'
 import { Upstreams } from './upstream/upstreams.ts'
@@ -240,6 +241,8 @@ export async function serve(
     jobs,
     feed,
     jobDesk,
+    hooks: new TenantHooks(redis, () => clock.now()),
+    deliver: (event, recipients) => hooks.deliver(event, recipients),
     batches: new BatchStore(redis, () => current().media.queue.keepRecords),
     uploads: new ResumableUploads(fileDeps, desk),
     locks: new UploadLocks(clock),

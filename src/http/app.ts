@@ -4,6 +4,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { FAULTS, type Fault, FaultError, publicCode } from '../faults.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { DOCUMENT } from './document-head.ts'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -23,7 +24,7 @@ export interface AppDeps {
 const LARGEST_BODY = 256 * 1_024
 /** Routes that take media, each with a limit of its own. */
 const OWN_LIMIT =
-  /^(\/openai)?\/v1\/(files|uploads|jobs|batches|audio\/transcriptions|chat\/completions|responses)(\/|$)/
+  /^(\/openai)?\/v1\/(files|uploads|jobs|batches|webhook_\w+|audio\/transcriptions|chat\/completions|responses)(\/|$)/
 
 /** The HTTP door before its routes. Every failure leaves it in OpenAI's error shape, from the one table of faults. */
 export function createApp(deps: AppDeps): OpenAPIHono {
@@ -57,7 +58,8 @@ export function createApp(deps: AppDeps): OpenAPIHono {
     c.header('Content-Type', deps.metrics.registry.contentType)
     return c.body(await deps.metrics.registry.metrics())
   })
-  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Parley', version: '1' } })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
+  app.doc31('/openapi.json', DOCUMENT)
   app.notFound(() => {
     throw new FaultError('not_found', 'There is nothing at this address.')
   })

@@ -3,7 +3,15 @@ import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { keys } from '../store/keys.ts'
 import { ATTEMPTS } from './schedule.ts'
-import { bodyOf, endpointId, WEBHOOK_EVENTS, type WebhookEndpoint, type WebhookEvent, wants } from './webhook.ts'
+import {
+  bodyOf,
+  endpointId,
+  TEST_EVENT,
+  WEBHOOK_EVENTS,
+  type WebhookEndpoint,
+  type WebhookEvent,
+  wants,
+} from './webhook.ts'
 
 export const WEBHOOK_QUEUE = 'parley-webhooks'
 /** One hash tag, so that a Redis Cluster keeps the whole queue on one node. */
@@ -25,7 +33,7 @@ export type Delivery = z.infer<typeof Delivery>
 /** One who is to be told. */
 export type Recipient = Omit<Delivery, 'event'>
 
-const StoredEvent = z.object({ type: z.enum(WEBHOOK_EVENTS), body: z.string() })
+const StoredEvent = z.object({ type: z.enum([...WEBHOOK_EVENTS, TEST_EVENT]), body: z.string() })
 export type StoredEvent = z.infer<typeof StoredEvent>
 
 /** From something that happened to one delivery for each endpoint that wants to know. */

@@ -14,7 +14,9 @@ export type JobEventType = (typeof JOB_EVENTS)[number]
 
 /** What can be told to a webhook. Receivers must expect more to come. */
 export const WEBHOOK_EVENTS = ['budget.warning', 'objective.stepped', 'webhook.disabled', ...JOB_EVENTS] as const
-export type WebhookEventType = (typeof WEBHOOK_EVENTS)[number]
+/** Sent when a tenant asks to see that an endpoint works; nobody subscribes to it. */
+export const TEST_EVENT = 'webhook.test'
+export type WebhookEventType = (typeof WEBHOOK_EVENTS)[number] | typeof TEST_EVENT
 
 /** Somebody who wants to be told: an operator's `webhooks` in the policy file. */
 export interface WebhookEndpoint {
@@ -22,7 +24,7 @@ export interface WebhookEndpoint {
   /** `whsec_` and base64 of 24 to 64 bytes, newest first. While two are listed both sign, so that a receiver can change over. */
   readonly secrets: readonly string[]
   /** Null: all that concerns operators. What becomes of jobs, which can be a lot, has to be asked for by name. */
-  readonly events: readonly WebhookEventType[] | null
+  readonly events: readonly (typeof WEBHOOK_EVENTS)[number][] | null
 }
 
 /** One thing that happened. It keeps its id however often it is delivered: receivers count it once by that. */
@@ -47,6 +49,7 @@ export function endpointId(endpoint: Pick<WebhookEndpoint, 'url'>): string {
 }
 
 export function wants(endpoint: WebhookEndpoint, type: WebhookEventType): boolean {
+  if (type === TEST_EVENT) return false
   return endpoint.events === null ? !type.startsWith('job.') : endpoint.events.includes(type)
 }
 

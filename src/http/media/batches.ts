@@ -8,6 +8,7 @@ import { newId } from '../../media/ids.ts'
 import type { BatchStore } from '../../store/batches.ts'
 import type { FileStore } from '../../store/files.ts'
 import { later, ms } from '../../units.ts'
+import { BATCH_EXAMPLES } from './examples.ts'
 import type { GuardDeps } from './guard.ts'
 import { canonical, idempotencyOf } from './idempotency-key.ts'
 import { IdempotencyHeader, PageQuery, page, pageOf, problems } from './schemas.ts'
@@ -100,7 +101,7 @@ const create = createRoute({
     'One line of JSON for each: `{custom_id, method: "POST", url: "/v1/jobs", body}`, in a file of purpose `batch`. All lines are looked at before anything begins.',
   request: {
     headers: z.object({ 'idempotency-key': IdempotencyHeader }),
-    body: { content: { 'application/json': { schema: BatchRequest } }, required: true },
+    body: { content: { 'application/json': { schema: BatchRequest, examples: BATCH_EXAMPLES } }, required: true },
   },
   responses: { 200: answer('The batch, which is being looked at'), ...problems(409) },
 })

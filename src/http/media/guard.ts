@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { authenticateKey, credentialsOf } from '../../auth/authenticate.ts'
 import type { Principal } from '../../auth/principal.ts'
-import { requireScope } from '../../auth/scopes.ts'
+import { requireScope, type Scope } from '../../auth/scopes.ts'
 import type { ViewerDeps } from '../../auth/viewer.ts'
 import { jobLimitsOf } from '../../config/job-limits.ts'
 import { FaultError } from '../../faults.ts'
@@ -22,7 +22,7 @@ export interface GuardDeps extends ViewerDeps {
  * Lets in whoever shows a tenant's key that may use the batch door, as long as it does not ask too often. The tenant comes
  * from the key and from nowhere else.
  */
-export function guard(deps: GuardDeps): MiddlewareHandler {
+export function guard(deps: GuardDeps, scope: Scope = 'jobs'): MiddlewareHandler {
   return async (c, next) => {
     // Asks what can be asked, and nothing else.
     if (c.req.method === 'OPTIONS') return next()
@@ -33,7 +33,7 @@ export function guard(deps: GuardDeps): MiddlewareHandler {
       origin: c.req.header('origin'),
     })
     const principal = await authenticateKey(config, deps.secrets, credentials, deps.clock.now())
-    requireScope(principal, 'jobs')
+    requireScope(principal, scope)
     c.set('principal', principal)
     const quota = jobLimitsOf(config, principal.tenant).requestsPerMinute
     if (quota === null) return next()

@@ -10,6 +10,7 @@ import { isEnded, type Job } from '../../media/job.ts'
 import { JobRequest } from '../../media/job-request.ts'
 import type { FileStore } from '../../store/files.ts'
 import { ms } from '../../units.ts'
+import { JOB_EXAMPLES } from './examples.ts'
 import type { GuardDeps } from './guard.ts'
 import { canonical, idempotencyOf } from './idempotency-key.ts'
 import { type JobEventDeps, jobEvents } from './job-events.ts'
@@ -36,7 +37,7 @@ const create = createRoute({
       prefer: z.string().optional().openapi({ description: '`wait=20` holds the answer until the end, at most 60 s' }),
       'cancel-after': z.string().optional().openapi({ description: 'Time for all of it, such as `90s`' }),
     }),
-    body: { content: { 'application/json': { schema: JobRequest } }, required: true },
+    body: { content: { 'application/json': { schema: JobRequest, examples: JOB_EXAMPLES } }, required: true },
   },
   responses: {
     200: answer('It has ended within the wait that was asked for'),

@@ -11,12 +11,13 @@ import { type JobRouteDeps, jobRoutes } from './jobs.ts'
 import { answerProblem, problemOf } from './problem.ts'
 import type { TusDeps } from './tus-store.ts'
 import { uploadRoutes } from './uploads.ts'
+import { type WebhookRouteDeps, webhookRoutes } from './webhook-endpoints.ts'
 
-export interface MediaRouteDeps extends FileRouteDeps, JobRouteDeps, BatchRouteDeps, TusDeps {
+export interface MediaRouteDeps extends FileRouteDeps, JobRouteDeps, BatchRouteDeps, WebhookRouteDeps, TusDeps {
   log: Log
 }
 
-const PARTS = ['files', 'uploads', 'jobs', 'batches'] as const
+const PARTS = ['files', 'uploads', 'jobs', 'batches', 'webhook_endpoints', 'webhook_secret'] as const
 /** Room for the largest inline input in base64, and for options, bytes. */
 const LARGEST_JSON = 384 * 1_024
 const WHERE = { json: 'body', query: 'query', header: 'header', param: 'path' } as const
@@ -34,9 +35,9 @@ export function mediaRoutes(app: OpenAPIHono, deps: MediaRouteDeps): void {
     if (problem.code === 'internal') deps.log.error({ err: error }, 'request failed')
     return answerProblem(c, problem)
   })
-  const letIn = guard(deps)
-  for (const part of PARTS) door.use(`/v1/${part}/*`, letIn)
-  for (const part of ['jobs', 'batches']) {
+  const letIn = { jobs: guard(deps), webhooks: guard(deps, 'webhooks') }
+  for (const part of PARTS) door.use(`/v1/${part}/*`, letIn[part.startsWith('webhook') ? 'webhooks' : 'jobs'])
+  for (const part of PARTS.filter((part) => part !== 'files' && part !== 'uploads')) {
     door.use(
       `/v1/${part}/*`,
       bodyLimit({
@@ -51,6 +52,7 @@ export function mediaRoutes(app: OpenAPIHono, deps: MediaRouteDeps): void {
   uploadRoutes(door, deps)
   jobRoutes(door, deps)
   batchRoutes(door, deps)
+  webhookRoutes(door, deps)
   closeRest(door)
   app.route('/', door)
 }

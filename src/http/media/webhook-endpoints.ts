@@ -1,0 +1,180 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { FaultError } from '../../faults.ts'
+import { invalid } from '../../invalid-request.ts'
+import { iso, Time } from '../../jobs/wire.ts'
+import { outboundUrl } from '../../net/outbound-url.ts'
+import { MOST_ENDPOINTS, type TenantHook, type TenantHooks } from '../../store/tenant-hooks.ts'
+import { JOB_EVENTS, newEventId, TEST_EVENT, type WebhookEvent } from '../../webhooks/webhook.ts'
+import type { Recipient } from '../../webhooks/webhook-queue.ts'
+import type { GuardDeps } from './guard.ts'
+import { page, pageOf, problems } from './schemas.ts'
+
+export interface WebhookRouteDeps extends GuardDeps {
+  hooks: TenantHooks
+  deliver(event: WebhookEvent, recipients: readonly Recipient[]): Promise<void>
+}
+
+const Events = z.array(z.enum(JOB_EVENTS)).min(1).nullable().openapi({ description: 'Null: all of them' })
+const Url = z.url().max(2_048).openapi({ example: 'https://example.com/hooks/media' })
+const Endpoint = z.object({
+  id: z.string(),
+  object: z.literal('webhook_endpoint'),
+  url: z.string(),
+  events: Events,
+  enabled: z.boolean(),
+  created_at: Time,
+})
+const EndpointView = Endpoint.openapi('WebhookEndpoint')
+const secret = z.string().openapi({ description: 'Signs what is sent, as Standard Webhooks 1.0 has it; shown once' })
+const Secret = z.object({ secret })
+
+const Id = z.object({ id: z.string().max(64) })
+const ok = <T extends z.ZodType>(schema: T, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+const json = <T extends z.ZodType>(schema: T, examples: Record<string, { value: unknown }>) => ({
+  body: { content: { 'application/json': { schema, examples } }, required: true as const },
+})
+
+const PATH = '/v1/webhook_endpoints'
+const ONE = `${PATH}/{id}` as const
+const create = createRoute({
+  method: 'post',
+  path: PATH,
+  summary: 'Be told of what becomes of jobs',
+  request: json(z.strictObject({ url: Url, events: Events.default(null) }), {
+    all: { value: { url: 'https://example.com/hooks/media' } },
+    ends: { value: { url: 'https://example.com/hooks/media', events: ['job.succeeded', 'job.failed'] } },
+  }),
+  responses: { 201: ok(Endpoint.extend({ secret }), 'The endpoint, and its secret'), ...problems(409) },
+})
+const list = createRoute({
+  method: 'get',
+  path: PATH,
+  summary: 'Endpoints that are told',
+  responses: { 200: ok(pageOf(EndpointView), 'All of them'), ...problems() },
+})
+const get = createRoute({
+  method: 'get',
+  path: ONE,
+  summary: 'One endpoint',
+  request: { params: Id },
+  responses: { 200: ok(EndpointView, 'The endpoint'), ...problems(404) },
+})
+const change = createRoute({
+  method: 'patch',
+  path: ONE,
+  summary: 'Change an endpoint',
+  request: {
+    params: Id,
+    ...json(z.strictObject({ url: Url.optional(), events: Events.optional(), enabled: z.boolean().optional() }), {
+      pause: { value: { enabled: false } },
+    }),
+  },
+  responses: { 200: ok(EndpointView, 'The endpoint'), ...problems(404) },
+})
+const remove = createRoute({
+  method: 'delete',
+  path: ONE,
+  summary: 'Remove an endpoint',
+  request: { params: Id },
+  responses: { 204: { description: 'It is told nothing any more' }, ...problems(404) },
+})
+const rotate = createRoute({
+  method: 'post',
+  path: `${ONE}/rotate_secret`,
+  summary: 'A new secret; for a day the one before signs as well',
+  request: { params: Id },
+  responses: { 200: ok(Secret, 'The secret'), ...problems(404) },
+})
+const probe = createRoute({
+  method: 'post',
+  path: `${ONE}/test`,
+  summary: 'Send an event `webhook.test` to an endpoint',
+  request: { params: Id },
+  responses: { 202: ok(z.object({ id: z.string() }), 'Id of the event that is on its way'), ...problems(404) },
+})
+const own = createRoute({
+  method: 'get',
+  path: '/v1/webhook_secret',
+  summary: 'The secret that signs for the URLs which jobs name themselves',
+  responses: { 200: ok(Secret, 'The secret'), ...problems() },
+})
+const rotateOwn = createRoute({
+  method: 'post',
+  path: '/v1/webhook_secret/rotate',
+  summary: 'A new one; for a day the one before signs as well',
+  responses: { 200: ok(Secret, 'The secret'), ...problems() },
+})
+
+/** Where a tenant wants to be told; what is told is written by the jobs' own scripts, once for each change. */
+export function webhookRoutes(app: OpenAPIHono, deps: WebhookRouteDeps): void {
+  const { hooks } = deps
+  const check = (url: string) => {
+    try {
+      outboundUrl(url, deps.config().outbound)
+    } catch (error) {
+      if (error instanceof FaultError) throw invalid('/url', error.code, error.message)
+      throw error
+    }
+  }
+  const find = async (tenant: string, id: string) => {
+    const found = (await hooks.list(tenant)).find((hook) => hook.id === id)
+    if (found === undefined) throw noEndpoint()
+    return found
+  }
+
+  app.openapi(create, async (c) => {
+    const { url, events } = c.req.valid('json')
+    check(url)
+    const made = await hooks.create(c.var.principal.tenant, { url, events })
+    if (made === null) throw new FaultError('wrong_state', `There are ${MOST_ENDPOINTS} endpoints already.`)
+    c.header('Location', `${PATH}/${made.hook.id}`)
+    return c.json({ ...endpointView(made.hook), secret: made.secret }, 201)
+  })
+  app.openapi(list, async (c) => {
+    const all = await hooks.list(c.var.principal.tenant)
+    return c.json(page(all.map(endpointView), false), 200)
+  })
+  app.openapi(get, async (c) => c.json(endpointView(await find(c.var.principal.tenant, c.req.valid('param').id)), 200))
+  app.openapi(change, async (c) => {
+    const wish = c.req.valid('json')
+    if (wish.url !== undefined) check(wish.url)
+    const { tenant } = c.var.principal
+    const { id } = await find(tenant, c.req.valid('param').id)
+    const changed = await hooks.change(tenant, id, wish)
+    if (changed === null) throw noEndpoint()
+    return c.json(endpointView(changed), 200)
+  })
+  app.openapi(remove, async (c) => {
+    if (!(await hooks.remove(c.var.principal.tenant, c.req.valid('param').id))) throw noEndpoint()
+    return c.body(null, 204)
+  })
+  app.openapi(rotate, async (c) => {
+    const { tenant } = c.var.principal
+    const { id } = await find(tenant, c.req.valid('param').id)
+    return c.json({ secret: (await hooks.rotate(tenant, id)) ?? '' }, 200)
+  })
+  app.openapi(probe, async (c) => {
+    const { tenant } = c.var.principal
+    const { id: endpoint } = await find(tenant, c.req.valid('param').id)
+    const id = newEventId()
+    await deps.deliver({ id, type: TEST_EVENT, at: deps.clock.now(), data: { endpoint } }, [{ endpoint, tenant }])
+    return c.json({ id }, 202)
+  })
+  app.openapi(own, async (c) => c.json({ secret: await hooks.secretForJobs(c.var.principal.tenant) }, 200))
+  app.openapi(rotateOwn, async (c) => {
+    return c.json({ secret: (await hooks.rotate(c.var.principal.tenant, null)) ?? '' }, 200)
+  })
+}
+
+const noEndpoint = () => new FaultError('not_found', 'There is no such endpoint.')
+
+function endpointView({ id, url, events, enabled, createdAt }: TenantHook): z.infer<typeof EndpointView> {
+  return {
+    ...{ id, object: 'webhook_endpoint', url, enabled },
+    events: events === null ? null : [...events],
+    created_at: iso(createdAt),
+  }
+}

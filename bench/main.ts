@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { type Bar, show, showBar } from './report.ts'
+import { audio, audioMemory } from './scenarios/audio.ts'
 import { frameCosts } from './scenarios/frame-cost.ts'
 import { latency } from './scenarios/latency.ts'
 import { limits } from './scenarios/limits.ts'
@@ -15,6 +16,8 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   memory,
   stalled: stalledReader,
   opening,
+  audio,
+  'audio-memory': audioMemory,
 }
 
 const HELP = `npm run bench -- [--only <scenario>] [--relays <names>] [--quick] [--rounds <n>] [--node <options>]
@@ -24,6 +27,7 @@ Parley beside a bare ws relay and HAProxy, everything on 127.0.0.1, in turn, sev
   --relays    some of: ${KINDS.map((kind) => kind.name).join(',')}
   --quick     one short round of each, for a look
   --rounds    how often each relay is measured
+  --speech    a folder of labelled recordings for audio: NAME.wav, NAME.rttm, where known NAME.words.tsv, NAME.blocks.tsv
   --node      options of Node for Parley alone: --node='--cpu-prof --cpu-prof-dir=/tmp/profile', --node=--trace-gc
 `
 
@@ -35,6 +39,7 @@ async function main(): Promise<void> {
       relays: { type: 'string' },
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
+      speech: { type: 'string' },
       node: { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
     },
@@ -50,6 +55,7 @@ async function main(): Promise<void> {
     isQuick: values.quick,
     rounds: values.rounds === undefined ? null : Number(values.rounds),
     relays: values.relays?.split(',') ?? null,
+    speech: values.speech ?? null,
     parleyNodeOptions: values.node.split(' ').filter((option) => option !== ''),
   })
   const bars: Bar[] = []

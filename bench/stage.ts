@@ -22,6 +22,8 @@ export interface Settings {
   /** How often each relay is measured; null for what the scenario thinks right. */
   rounds: number | null
   parleyNodeOptions: readonly string[]
+  /** Where labelled recordings lie; null for those made of fixtures. */
+  speech: string | null
   /** Relays to measure, by name; null for all. */
   relays: readonly string[] | null
 }

@@ -14,12 +14,12 @@ export interface CutPoint {
 const SHORTEST_PAUSE = 0.12 * RATE
 /** Where nobody pauses for longer than this share of a piece, the quietest place of every such stretch serves as well. */
 const REACH = 0.1
-/** Added to the length of a pause, seconds, so that no pause is infinitely better than another. */
-const SOFT = 0.02
-/** Any cut in speech is worse than the worst pause (1 / SOFT); among them the level decides. */
-const IN_SPEECH = 1 / SOFT
+/** A pause of a quarter of a second costs 1; half as long, four times as much. */
+const FAIR_PAUSE = 0.25 * RATE
+/** A cut in speech costs more than in any pause: this much and, by its level, up to twenty more. */
+const IN_SPEECH = 10
 
-const costOf = (pause: Region): number => 1 / (lengthOf(pause) / RATE + SOFT)
+const costOf = (pause: Region): number => Math.min(IN_SPEECH, (FAIR_PAUSE / lengthOf(pause)) ** 2)
 
 /**
  * Every place where a recording may be cut into pieces of at most `longest` samples, in order; never farther apart than
@@ -42,7 +42,7 @@ export function cutPoints({ regions, pauses }: Kept, levels: LevelProfile, longe
       }
     }
     // Between two regions a cut loses nothing: what lay there is not kept.
-    own.push({ kept: end, cost: gap === null ? 1 / SOFT : costOf(gap) })
+    own.push({ kept: end, cost: gap === null ? IN_SPEECH : costOf(gap) })
     for (const point of own) {
       const from = points.at(-1)?.kept ?? 0
       points.push(

@@ -8,10 +8,10 @@ export interface PieceBounds {
 }
 
 /**
- * What one more piece costs, in the measure of cuts (cut-points.ts): more than a good pause, so that pieces stay few, but
- * less than a cut through speech.
+ * What one more piece costs, in the measure of cuts (cut-points.ts): as much as a fair pause. So pieces stay few, but no cut
+ * goes through speech where a pause is in reach.
  */
-export const PIECE = 6
+export const PIECE = 1
 
 interface Best {
   readonly cost: number

@@ -233,6 +233,7 @@ export async function serve(
     accountsOf: (principal) => accountsOfViewer(current(), principal),
     prices: () => current().prices.sheet,
     pricedModel: (model, at) => till.pricedModel(model, at),
+    ownFile: (tenant, id) => files.read(tenant, id),
     book: (record) => till.book(record),
     log,
     storage,

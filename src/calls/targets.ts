@@ -17,18 +17,18 @@ export interface Target {
 /**
  * Where a model for media is bought, in the order in which it is tried. Throws `model_not_found` for a model that is not
  * served, is of another kind, or is not part of the tenant's plan; `model_not_priced` where any of its places has no price
- * (M2).
+ * (M2). `tenant` null: the operator, who may ask about any.
  */
 export function targetsOf(
   config: Config,
-  tenant: string,
+  tenant: string | null,
   model: string,
   kind: ModelConfig['kind'],
   at: Instant,
 ): Target[] {
   const served = config.models.get(model)
-  const plan = config.plans.get(config.tenants.get(tenant)?.plan ?? 'default')
-  const isAllowed = plan !== undefined && (plan.models === null || plan.models.includes(model))
+  const plan = config.plans.get(config.tenants.get(tenant ?? '')?.plan ?? 'default')
+  const isAllowed = tenant === null || (plan !== undefined && (plan.models === null || plan.models.includes(model)))
   if (served === undefined || served.kind !== kind || !isAllowed) {
     throw new FaultError('model_not_found', `The model '${model.slice(0, 128)}' does not exist here.`, {
       param: 'model',

@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Principal } from '../auth/principal.ts'
 import { type ViewerDeps, viewerOf } from '../auth/viewer.ts'
 import { FaultError } from '../faults.ts'
+import type { MediaFile } from '../media/media-file.ts'
 import { dollars } from '../meter/decimal.ts'
 import { type PlannedSession, planSession, type SessionPlan } from '../meter/plan.ts'
 import { hasTokenPrices } from '../meter/price.ts'
@@ -10,11 +11,20 @@ import { idleCut } from '../meter/savings.ts'
 import { sumTokens, tokensIn, tokensOut } from '../meter/usage.ts'
 import { type Instant, type Ms, minutes, ms, nanoUsd, seconds, tokens } from '../units.ts'
 import type { PricedModel } from './corrections.ts'
+import {
+  DescribeEstimateRequest,
+  estimateDescription,
+  estimateTranscription,
+  MediaEstimateAnswer,
+  TranscribeEstimateRequest,
+} from './media-estimates.ts'
 import { PriceRowView, priceRowView } from './prices.ts'
 
 export interface EstimateRouteDeps extends ViewerDeps {
   /** Null for a model that is not served, or whose price is not known. */
   pricedModel(model: string, at: Instant): PricedModel | null
+  /** A file of the tenant's; null where there is none by that id. */
+  ownFile(tenant: string, id: string): Promise<MediaFile | null>
 }
 
 const MOST_TURNS = 1_000
@@ -26,6 +36,7 @@ const TRANSCRIPT_PER_SECOND = 3
 const length = (most: number) => z.number().min(0).max(most)
 const Request = z
   .strictObject({
+    type: z.literal('session').optional(),
     model: z.string().min(1).max(200),
     turns: z.int().min(1).max(MOST_TURNS).optional(),
     minutes: z.number().positive().max(1_440).optional().openapi({ description: 'In place of `turns`' }),
@@ -84,18 +95,37 @@ const Answer = z
   .openapi('Estimate')
 type Estimate = z.infer<typeof Answer>
 
+/** A plan without a type is one of sessions. */
+const AnyRequest = z.discriminatedUnion('type', [Request, TranscribeEstimateRequest, DescribeEstimateRequest])
+
 const route = createRoute({
   method: 'post',
   path: '/v1/estimates',
-  summary: 'What planned sessions would cost, with and without Parley',
-  request: { body: { content: { 'application/json': { schema: Request } }, required: true } },
-  responses: { 200: { description: 'Of all sessions together', content: { 'application/json': { schema: Answer } } } },
+  summary: 'What planned sessions or media jobs would cost, with and without Parley',
+  request: { body: { content: { 'application/json': { schema: AnyRequest } }, required: true } },
+  responses: {
+    200: {
+      description: 'Of all sessions, recordings or pictures together',
+      content: { 'application/json': { schema: z.union([Answer, MediaEstimateAnswer]) } },
+    },
+  },
 })
 
 export function estimateRoutes(app: OpenAPIHono, deps: EstimateRouteDeps): void {
   app.openapi(route, async (c) => {
     const viewer = await viewerOf(deps, c.req)
     const body = c.req.valid('json')
+    if (body.type === 'audio.transcribe' || body.type === 'image.describe') {
+      const tenant = viewer?.tenant ?? null
+      const file = async (id: string) => (tenant === null ? null : deps.ownFile(tenant, id))
+      const about = { config: deps.config(), now: deps.clock.now(), tenant, file }
+      return c.json(
+        await (body.type === 'audio.transcribe'
+          ? estimateTranscription(body, about)
+          : estimateDescription(body, about)),
+        200,
+      )
+    }
     const model = deps.pricedModel(body.model, deps.clock.now())
     if (model === null) {
       throw new FaultError('model_not_found', 'That model does not exist here, or its price is not known.', {

@@ -27,7 +27,7 @@ describe('the document against the server', () => {
       },
       'gpt-vision': { provider: 'play', kind: 'vision' as const },
     }
-    parley = stack.use(await Parley.start({ policy: { plans, models }, ledger: true }))
+    parley = stack.use(await Parley.start({ policy: { plans, models }, ledger: true, tools: true }))
     mine = new MediaCaller(parley)
     theirs = new MediaCaller(parley, other.key)
     const body = { id: '' }

@@ -13,9 +13,10 @@ import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openLedger } from '../../src/ledger/open-ledger.ts'
 import type { LimitStore } from '../../src/limits/limit-store.ts'
 import { type AccountState, UNLIMITED } from '../../src/limits/limits.ts'
+import type { MediaFile } from '../../src/media/media-file.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { connectRedis } from '../../src/store/redis.ts'
-import { nanoUsd, tokens } from '../../src/units.ts'
+import { ms, nanoUsd, tokens } from '../../src/units.ts'
 import { admin, demo, other, policy, silent, TempFolder } from '../support/parley.ts'
 import { rowOf, SHEET } from '../support/prices.ts'
 import { noon, posted, record, silence } from '../support/records.ts'
@@ -31,7 +32,13 @@ describe('the HTTP door to the ledger', () => {
   beforeAll(async () => {
     const folder = stack.use(new TempFolder())
     ledger = stack.use(await openLedger({ type: 'sqlite', file: join(folder.path, 'ledger.db') }, silent))
-    const config = configFrom(policy(null, folder.path))
+    const media = {
+      'whisper-1': 'transcription',
+      'gpt-4o-transcribe': 'transcription',
+      'gpt-6.1-sol': 'vision',
+    } as const
+    const models = Object.fromEntries(Object.entries(media).map(([name, kind]) => [name, { provider: 'play', kind }]))
+    const config = configFrom(policy(null, folder.path, { models }))
     // Keys are checked without Redis; nothing here needs one.
     const secrets = new ClientSecrets(connectRedis('unix:/nowhere', silent))
     const viewer = { config: () => config, clock: systemClock, secrets }
@@ -42,7 +49,11 @@ describe('the HTTP door to the ledger', () => {
         ? null
         : { provider: 'openai', providerModel: model, row: rowOf(model) }
     usageRoutes(app, { ...viewer, ledger: () => (isHere ? ledger : null) })
-    estimateRoutes(app, { ...viewer, pricedModel })
+    const probed = { kind: 'audio', format: 'wav', mime: 'audio/wav', duration: ms(120_000), channels: 1 } as const
+    const looked = { ...probed, width: null, height: null, pages: null }
+    const ownFile = async (tenant: string, id: string) =>
+      tenant === 'acme' && id === 'file_known' ? ({ media: looked } as unknown as MediaFile) : null
+    estimateRoutes(app, { ...viewer, pricedModel, ownFile })
     priceRoutes(app, { ...viewer, prices: () => SHEET })
     correctionRoutes(app, {
       ...viewer,
@@ -228,6 +239,55 @@ describe('the HTTP door to the ledger', () => {
     [{ model: 'gpt-realtime', minutes: 1_440 }, 400],
     [{ model: 'gpt-realtime', minutes: 1, user_seconds: 0, assistant_seconds: 0, pause_seconds: 0 }, 400],
     [{ model: 'gpt-realtime', turns: 1_000, user_seconds: 600, assistant_seconds: 600, sessions: 100_000 }, 400],
+  ])('M5 an estimate of %j is refused with %i', async (body, status) => {
+    expect((await post(demo.key, '/v1/estimates', body)).status).toBe(status)
+  })
+
+  test('M5 M4 an estimate for recordings: what silence would have cost, and by which price', async () => {
+    const plan = { type: 'audio.transcribe', model: 'whisper-1', seconds: 3_600, speech_share: 0.5, count: 2 }
+    const { status, body } = await post(demo.key, '/v1/estimates', plan)
+    expect(status).toBe(200)
+    // $0.006 a minute.
+    expect(body).toMatchObject({
+      ...{ object: 'parley.media_estimate', provider: 'play', count: 2, picture: null },
+      with_parley: { requests: 6, audio_seconds: 3_600, cost: { usd: '0.36' } },
+      without_parley: { requests: 10, audio_seconds: 7_200, cost: { usd: '0.72' } },
+      ...{ saved: { usd: '0.36' }, price_rows: [{ id: 'openai/whisper-1' }] },
+    })
+  })
+
+  test('M5 the length of a recording comes from its file; nobody sees the files of others', async () => {
+    const plan = { type: 'audio.transcribe', file_id: 'file_known' }
+    const { body } = await post(demo.key, '/v1/estimates', plan)
+    expect(body).toMatchObject({ model: 'whisper-1', without_parley: { audio_seconds: 120 } })
+    expect((await post(other.key, '/v1/estimates', plan)).status).toBe(404)
+  })
+
+  test('M5 M4 an estimate for pictures: the size that would be sent, and the tokens that would not', async () => {
+    const plan = { type: 'image.describe', width: 4_000, height: 3_000, count: 10 }
+    const { body } = await post(demo.key, '/v1/estimates', plan)
+    const { picture, saved, with_parley, without_parley } = body as {
+      picture: { tokens: number; tokens_without_parley: number; width: number }
+      saved: { nano: number }
+      with_parley: { cost: { nano: number } }
+      without_parley: { cost: { nano: number } }
+    }
+    expect(picture.tokens).toBeLessThan(picture.tokens_without_parley / 4)
+    expect(picture.width).toBeLessThan(4_000)
+    expect(saved.nano).toBe(without_parley.cost.nano - with_parley.cost.nano)
+    // $2 a million.
+    expect(saved.nano).toBe((picture.tokens_without_parley - picture.tokens) * 10 * 2_000)
+    const text = await post(demo.key, '/v1/estimates', { ...plan, text_x_height_px: 12 })
+    expect((text.body as { picture: { tokens: number } }).picture.tokens).toBeGreaterThan(picture.tokens)
+  })
+
+  test.each([
+    [{ type: 'audio.transcribe' }, 400],
+    [{ type: 'audio.transcribe', seconds: 10, model: 'gpt-6.1-sol' }, 404],
+    [{ type: 'audio.transcribe', file_id: 'file_none' }, 404],
+    [{ type: 'image.describe', width: 100 }, 400],
+    [{ type: 'image.describe', width: 100, height: 100, turns: 3 }, 400],
+    [{ type: 'video.audio' }, 400],
   ])('M5 an estimate of %j is refused with %i', async (body, status) => {
     expect((await post(demo.key, '/v1/estimates', body)).status).toBe(status)
   })

@@ -54,7 +54,6 @@ const NOBODY = { session: '', tenant: '', user: null }
 interface Bought extends Worth {
   /** What of it was in flight when its line was lost, beyond any estimate: nobody knew until the provider's bill, nano. */
   readonly unknown: number
-  readonly isTranscription: boolean
   readonly at: number
   readonly whose: { session: string | null; tenant: string; user: string | null }
 }
@@ -72,7 +71,6 @@ export function checkSpending(
       ...worthOf(bill.model, countOf(bill)),
       at: bill.at,
       whose,
-      isTranscription: bill.kind === 'transcription',
       unknown: unknown.get(bill.id) ?? 0,
     }
   })
@@ -94,32 +92,17 @@ function overspend(accounts: readonly Account[], bought: readonly Bought[]): Fin
     nearest[kind] = Math.max(nearest[kind], spent / caps.money)
     const above = spent - caps.money
     if (above > 0) over.push(above)
-    const uncovered = writtenDownLast(own, caps.money)
-    if (above > unknown + uncovered) {
-      const known = `${unknown} nobody could know, ${uncovered} for turns written down`
-      broken.push(`${kind} ${name}: ${spent} of ${caps.money} nano, over by ${above}, of which ${known}`)
-    }
+    if (above > unknown)
+      broken.push(
+        `${kind} ${name}: ${spent} of ${caps.money} nano, over by ${above}, of which ${unknown} nobody could know`,
+      )
   }
   const shares = Object.entries(nearest).map(([kind, share]) => `${kind} ${(share * 100).toFixed(1)} %`)
   return finding(
-    'overspend 0 for every account, but for what was in flight at a kill unknown to all, and for turns written down',
+    'overspend 0 for every account, but for what was in flight at a kill unknown to all',
     `${limited} accounts, ${over.length} over their budget by that (at most ${Math.max(0, ...over)} nano); the fullest: ${shares.join(', ')}`,
     broken,
   )
-}
-
-/**
- * The provider writes down a turn as soon as it is over: near the end of a budget, where responses are started one by one,
- * no reservation covers that. What it came to once nine tenths of the budget were spent, nano-dollars.
- */
-function writtenDownLast(bought: readonly Bought[], cap: number): number {
-  let spent = 0
-  let written = 0
-  for (const { money, isTranscription } of bought.toSorted((a, b) => a.at - b.at)) {
-    if (isTranscription && spent >= cap * 0.9) written += money
-    spent += money
-  }
-  return written
 }
 
 function rates(accounts: readonly Account[], bought: readonly Bought[]): Finding {

@@ -53,9 +53,8 @@ export class CallerIntake {
     const append = appendSpan(text)
     if (append !== null) {
       this.audioBytes += append.audioBytes
-      this.#port.money()?.audioSent(append.audioBytes)
       this.#port.heard(text.subarray(append.start, append.end))
-      this.#port.toProvider(message)
+      if (this.#port.money()?.audioSent(append.audioBytes, message) !== true) this.#port.toProvider(message)
       return
     }
     const event = parseClientEvent(text)
@@ -85,6 +84,10 @@ export class CallerIntake {
       }
       case 'response.cancel':
         this.#port.money()?.cancelled(value)
+        break
+      case 'input_audio_buffer.commit':
+      case 'input_audio_buffer.clear':
+        this.#port.money()?.bufferMarked()
         break
       case 'conversation.item.create': {
         const item = child(value, 'item')

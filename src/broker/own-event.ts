@@ -5,9 +5,12 @@ import type { Loose } from './provider-events.ts'
 const OWN = `parley_${randomBytes(9).toString('base64url')}_`
 let sent = 0
 
+/** For an event whose answer is waited for. */
+export const ownEventId = (): string => `${OWN}${++sent}`
+
 /** An event of the broker's own, as it goes to the provider. */
 export function ownEvent(event: Loose): string {
-  return JSON.stringify({ event_id: `${OWN}${++sent}`, ...event })
+  return JSON.stringify({ event_id: ownEventId(), ...event })
 }
 
 /** Is this the id of an event that the broker sent by itself? */

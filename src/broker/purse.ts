@@ -2,14 +2,16 @@ import type { Clock } from '../clock.ts'
 import { FaultError } from '../faults.ts'
 import type { Message } from '../frames/peer.ts'
 import type { GateEffect, GatePolicy } from '../limits/gate-state.ts'
+import { plus } from '../limits/holding.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
 import type { BudgetLevel, Refusal } from '../limits/limits.ts'
-import { type Ms, ms, seconds, type Tokens, wholeMs } from '../units.ts'
+import { type Ms, ms, type Tokens, wholeMs } from '../units.ts'
 import type { ParleyServerEvent } from '../wire/parley-events.ts'
 import { GateRunner } from './gate-runner.ts'
+import { ownEventId } from './own-event.ts'
 import { child, count, type Loose, text } from './provider-events.ts'
 import type { SessionBooks } from './session-books.ts'
-import { type ResponseWish, USUAL } from './session-meter.ts'
+import { LOOK_AGAIN, type ResponseWish, USUAL } from './session-meter.ts'
 import type { TurnControl } from './turn-control.ts'
 
 /** How a plan throttles. */
@@ -60,8 +62,8 @@ type Held = { wish: ResponseWish; kind: 'response' | 'apart' } & (
 
 /** The response to a spoken turn; there is never more than one of them. */
 const TURN = 'turn'
-/** So much more speech than was reserved for is looked at again. */
-const LOOK_AGAIN_MS = seconds(5)
+/** Starts whose refusal would be known by its event's id. */
+const MOST_STARTING = 64
 
 /** A session's money and rate: everything that makes the provider speak goes through here. */
 export class Purse implements Disposable {
@@ -72,7 +74,11 @@ export class Purse implements Disposable {
   readonly #gate: GateRunner
   readonly #held = new Map<string, Held>()
   #asked = 0
-  /** Speech that was buffered when the need was last looked at. */
+  /** By the id of the event that asked the provider for it: responses that may still be refused. */
+  readonly #starting = new Map<string, string>()
+  /** Audio that could not be paid for when it came, and waits in front of everything behind it. */
+  #kept: Message[] = []
+  /** Audio that turns may be taken out of, when the need was last looked at. */
   #lookedAt = ms(0)
   #marksPassed = 0
 
@@ -110,6 +116,7 @@ export class Purse implements Disposable {
   /** Nothing is bought any more, and nothing waited for. */
   [Symbol.dispose](): void {
     this.withdraw('all')
+    this.#kept = []
     this.#gate[Symbol.dispose]()
   }
 
@@ -150,27 +157,34 @@ export class Purse implements Disposable {
     }
   }
 
-  /** Audio is on its way; most of it changes nothing. */
-  audioCame(length: Ms): void {
+  /** Audio is on its way; most of it changes nothing. True when it is kept here until it can be paid for. */
+  audioCame(length: Ms, message: Message): boolean {
     this.#port.audioTaken(length)
-    const { buffered } = this.#books.meter
-    if (buffered - this.#lookedAt > LOOK_AGAIN_MS) this.look()
+    if (this.#books.meter.untaken - this.#lookedAt > LOOK_AGAIN) this.look()
+    if (this.#gate.state.inputHeld === null) return false
+    this.#kept.push(message)
+    return true
   }
 
   /** What the next response may cost has changed. */
   look(): void {
     const { meter } = this.#books
-    this.#lookedAt = meter.buffered
     for (const [key, { wish }] of this.#held) {
       this.#gate.dispatch({ type: 'estimated', key, ...meter.need(wish, this.#policy.smallestResponse) })
     }
-    this.#gate.dispatch({ type: 'need_changed', next: meter.next() })
+    this.#gate.dispatch({ type: 'need_changed', need: this.#need() })
+  }
+
+  #need() {
+    const { meter } = this.#books
+    this.#lookedAt = meter.untaken
+    return meter.next()
   }
 
   // ---- what the provider does ----
 
   /** A turn was committed that the caller expects an answer to. */
-  turnTaken(): void {
+  answerTurn(): void {
     this.withdraw('turn')
     this.#port.responseExpected()
     this.#ask(TURN, { by: 'turn', kind: 'response', wish: USUAL })
@@ -181,13 +195,19 @@ export class Purse implements Disposable {
     this.#gate.dispatch({ type: 'opened', id, cost: most, kind: isApart ? 'apart' : 'response' })
   }
 
-  notStarted(): void {
-    this.#gate.dispatch({ type: 'not_started' })
+  /** The provider has refused an event. `isForOther`: because the conversation has a response already. */
+  refused(eventId: string | null, isForOther: boolean): void {
+    const key = this.#starting.get(eventId ?? '') ?? null
+    this.#starting.delete(eventId ?? '')
+    if (key === null && !isForOther) return
+    this.#gate.dispatch({ type: 'not_started', key })
+    this.#port.responseRefused()
   }
 
-  transcriptionOwed(itemId: string, length: number): void {
-    const cost = this.#books.meter.transcription(ms(length))
-    this.#gate.dispatch({ type: 'opened', id: `t ${itemId}`, cost, kind: 'transcription' })
+  /** Speech became a turn that is written down. */
+  turnTaken(itemId: string, length: Ms): void {
+    const cost = this.#books.meter.transcription(length)
+    this.#gate.dispatch({ type: 'turn_taken', id: `t ${itemId}`, cost, need: this.#need() })
   }
 
   /** Something is over. `spent`: what it was booked at; nothing where it was booked before, or cost nothing. */
@@ -200,7 +220,8 @@ export class Purse implements Disposable {
   levelIs(level: BudgetLevel | null): void {
     if (level === null || level.cap <= 0) return
     // The next answer's least is as good as spent: without room for it the session ends, and a warning must come before.
-    const next = this.#books.meter.need(USUAL, this.#policy.smallestResponse).least.money
+    const { meter } = this.#books
+    const next = plus(meter.need(USUAL, this.#policy.smallestResponse).least, meter.next().writing).money
     const percent = Math.floor(((level.spent + next) / level.cap) * 100)
     const marks = this.#policy.budgetWarnings
     const passed = marks.filter((mark) => percent >= mark).length
@@ -236,7 +257,7 @@ export class Purse implements Disposable {
       case 'start': {
         const held = this.#held.get(effect.key)
         this.#held.delete(effect.key)
-        if (held !== undefined) this.#start(held, this.#books.meter.clamp(held.wish, effect.held))
+        if (held !== undefined) this.#start(effect.key, held, this.#books.meter.clamp(held.wish, effect.held))
         return
       }
       case 'delay':
@@ -249,12 +270,16 @@ export class Purse implements Disposable {
       case 'cancel':
         this.#port.command({ type: 'response.cancel', response_id: effect.id })
         // It was to answer a turn, which must not be left without an answer.
-        if (this.#turns.expectsResponses && !this.#held.has(TURN)) this.turnTaken()
+        if (this.#turns.expectsResponses && !this.#held.has(TURN)) this.answerTurn()
         return
       case 'hold_input':
         return this.#port.holdInput(true)
       case 'take_input':
+        for (const message of this.#kept) this.#port.forward(message)
+        this.#kept = []
         return this.#port.holdInput(false)
+      case 'delay_input':
+        return this.#throttled('delayed', effect.refusal, effect.wait)
       case 'end':
         return this.#port.end(effect.reason)
     }
@@ -265,17 +290,28 @@ export class Purse implements Disposable {
   }
 
   /** `clamp`: the longest answer there is room for; null where that is as long as it may be anyway. */
-  #start(held: Held, clamp: Tokens | null): void {
+  #start(key: string, held: Held, clamp: Tokens | null): void {
     if (held.by === 'caller') {
+      this.#startsBy(text(held.event, 'event_id'), key)
       if (clamp === null) return this.#port.forward(held.message)
       const response = { ...(child(held.event, 'response') ?? {}), max_output_tokens: clamp }
       return this.#port.forward({ text: Buffer.from(JSON.stringify({ ...held.event, response })), frame: null })
     }
     const given = held.by === 'broker' ? held.response : {}
     const response = clamp === null ? given : { ...given, max_output_tokens: clamp }
-    this.#port.command(
-      Object.keys(response).length === 0 ? { type: 'response.create' } : { type: 'response.create', response },
-    )
+    const create = { event_id: ownEventId(), type: 'response.create' }
+    this.#startsBy(create.event_id, key)
+    this.#port.command(Object.keys(response).length === 0 ? create : { ...create, response })
+  }
+
+  #startsBy(eventId: string | null, key: string): void {
+    if (eventId === null) return
+    this.#starting.set(eventId, key)
+    if (this.#starting.size <= MOST_STARTING) return
+    for (const oldest of this.#starting.keys()) {
+      this.#starting.delete(oldest)
+      break
+    }
   }
 
   #refuse(held: Held | undefined, refusal: Refusal): void {

@@ -59,6 +59,11 @@ export class SessionBooks {
     this.#onSettled = onSettled
   }
 
+  /** Audio is on its way to the provider that takes so long to speak. */
+  audioCame(length: Ms): void {
+    this.meter.audioCame(length, this.#clock.now())
+  }
+
   /** A response has begun. */
   began(id: string, isApart: boolean): void {
     if (this.#open.has(id) || this.#booked.has(id)) return

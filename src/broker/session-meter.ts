@@ -1,4 +1,5 @@
-import { NOTHING_HELD, plus } from '../limits/holding.ts'
+import type { Need } from '../limits/gate-state.ts'
+import { greater, NOTHING_HELD, plus } from '../limits/holding.ts'
 import type { Holding } from '../limits/limits.ts'
 import {
   added,
@@ -17,14 +18,21 @@ import { cost } from '../meter/price.ts'
 import type { PriceRow } from '../meter/price-row.ts'
 import { NO_TOKENS, NOTHING, type TokenCount, type Usage } from '../meter/usage.ts'
 import { type Weights, weighted, weightsOf } from '../meter/weights.ts'
-import { type Ms, ms, type NanoUsd, type Tokens, tokens } from '../units.ts'
+import { type Instant, type Ms, ms, type NanoUsd, seconds, type Tokens, tokens } from '../units.ts'
+import { Pace } from './pace.ts'
 
 /** Special tokens around an item, at the most; the live service was seen to use two to four. */
 const ITEM_OVERHEAD = tokens(8)
 /** Tokens of a picture, at the most: the provider publishes no rule for its realtime models. */
 const IMAGE_AT_MOST = tokens(4_096)
 /** Speech that the next response is expected to read even before anybody has spoken. */
-const SPEECH_AHEAD = ms(15_000)
+const SPEECH_AHEAD = seconds(15)
+/** So much more audio than was reckoned with may be on its way to the provider before the need is looked at again. */
+export const LOOK_AGAIN = seconds(5)
+/** A turn is billed as up to so much longer than the provider says it is: tokens and steps are rounded up. */
+const ROUNDING = ms(100)
+/** Commits and clearings that have not been answered; a caller with more on their way is reckoned with as if it had none. */
+const MOST_MARKS = 64
 
 /** What a response may do differently from the session. */
 export interface ResponseWish {
@@ -34,6 +42,18 @@ export interface ResponseWish {
   readonly extraBytes: number
   /** It reads only what it was given, and leaves no trace. */
   readonly isApart: boolean
+}
+
+/** The session as the provider holds it now, as far as it costs. */
+export interface SessionBase {
+  /** Instructions and tools, which every response reads. */
+  readonly bytes: number
+  readonly maxOutput: Tokens | null
+  readonly detectsSpeech: boolean
+  /** Silence after which the provider takes a turn of nothing else. */
+  readonly silence: Ms
+  /** What whoever writes down reads beside the speech, bytes. */
+  readonly prompt: number
 }
 
 export const USUAL: ResponseWish = { maxOutput: null, extraBytes: 0, isApart: false }
@@ -52,16 +72,26 @@ interface Run {
  */
 export class SessionMeter {
   readonly row: PriceRow
-  /** What input transcription is billed by; null where none is asked for. */
-  transcriber: PriceRow | null = null
+  #transcriber: PriceRow | null = null
+  /** Those that the caller has asked for and the provider has not confirmed, by model, and how many times. */
+  readonly #asked = new Map<string, { row: PriceRow; times: number }>()
   readonly #weights: Weights
   readonly #transcribesOnly: boolean
   #talk: Conversation = EMPTY
   /** Bytes of instructions and tools, which every response reads. */
   #baseBytes = 0
   #maxOutput: Tokens | null = null
+  #silence = ms(0)
+  #prompt = 0
   /** The provider keeps only what it takes for speech; null while it takes everything. */
   #speechSince: 'silence' | 'speech' | null = null
+  /** Audio sent faster than it is spoken: the provider may be silent about so much of it. */
+  readonly #haste = new Pace(1_000, 0)
+  #unheard = ms(0)
+  /** All audio since the last item was made of some. */
+  #sinceItem = ms(0)
+  /** How much was buffered at each commit and clearing that the provider has not answered, oldest first. */
+  #marks: Ms[] = []
   readonly #runs = new Map<string, Run>()
 
   constructor(row: PriceRow, transcribesOnly: boolean) {
@@ -72,19 +102,47 @@ export class SessionMeter {
 
   // ---- what happens ----
 
-  /** Instructions, tools, output limit and turn detection as the provider holds them now. */
-  sessionIs(base: { bytes: number; maxOutput: Tokens | null; detectsSpeech: boolean }): void {
+  sessionIs(base: SessionBase): void {
     if (base.bytes !== this.#baseBytes) {
       const more = tokens(Math.max(0, base.bytes - this.#baseBytes))
       this.#talk = added(removed(this.#talk, NO_TOKENS), { ...NO_TOKENS, text: more })
       this.#baseBytes = base.bytes
     }
     this.#maxOutput = base.maxOutput
-    if (!base.detectsSpeech) this.#speechSince = null
-    else this.#speechSince ??= 'silence'
+    this.#silence = base.silence
+    this.#prompt = base.prompt
+    if (!base.detectsSpeech) {
+      this.#speechSince = null
+      return
+    }
+    this.#speechSince ??= 'silence'
+    this.#marks = []
   }
 
-  audioCame(length: Ms): void {
+  /** What input transcription is billed by; null where there is none. */
+  get transcriber(): PriceRow | null {
+    return this.#transcriber
+  }
+
+  /** The provider says who writes down. */
+  transcriberIs(row: PriceRow | null): void {
+    this.#transcriber = row
+    const asked = row === null ? undefined : this.#asked.get(row.model)
+    if (row === null || asked === undefined) return
+    if (asked.times === 1) this.#asked.delete(row.model)
+    else this.#asked.set(row.model, { row, times: asked.times - 1 })
+  }
+
+  /** The caller wants it: what is said from now on may be written down by it. */
+  transcriberAsked(row: PriceRow): void {
+    const times = this.#asked.get(row.model)?.times ?? 0
+    this.#asked.set(row.model, { row, times: times + 1 })
+  }
+
+  /** Audio is on its way to the provider. */
+  audioCame(length: Ms, now: Instant): void {
+    this.#unheard = this.#haste.take(length, now)
+    this.#sinceItem = ms(this.#sinceItem + length)
     if (this.#speechSince !== 'silence') this.#talk = appended(this.#talk, length)
   }
 
@@ -94,15 +152,34 @@ export class SessionMeter {
     this.#talk = appended(cleared(this.#talk), already)
   }
 
-  /** What was buffered is an item now; `length` of it where the provider has said how much. */
-  bufferBecameItem(length: Ms | null): void {
-    this.#talk = committed(this.#talk, this.row, length ?? this.#talk.buffered)
+  /** The caller's own commit, or clearing, of the buffer is on its way. */
+  bufferMarked(): void {
+    if (this.#speechSince === null && this.#marks.length < MOST_MARKS) this.#marks.push(this.#talk.buffered)
+  }
+
+  /** What was buffered is an item now. `said`: how long it is, where the provider has told. Returns its length. */
+  bufferBecameItem(said: Ms | null): Ms {
+    const { buffered } = this.#talk
+    const upTo = this.#nextMark()
+    // Who keeps only speech and has not said what it took for it may have taken everything.
+    const length = said ?? (this.#speechSince === 'silence' ? this.#sinceItem : upTo)
+    this.#sinceItem = ms(0)
+    this.#talk = appended(committed(this.#talk, this.row, length), ms(buffered - upTo))
     if (this.#speechSince === 'speech') this.#speechSince = 'silence'
     this.itemAppeared()
+    return length
   }
 
   bufferCleared(): void {
-    this.#talk = cleared(this.#talk)
+    const { buffered } = this.#talk
+    const upTo = this.#nextMark()
+    this.#sinceItem = ms(0)
+    this.#talk = appended(cleared(this.#talk), ms(buffered - upTo))
+  }
+
+  /** The provider has refused to commit. */
+  commitRefused(): void {
+    this.#marks.shift()
   }
 
   /** The caller added an item: bytes of its text, length of its audio, pictures in it. */
@@ -115,9 +192,10 @@ export class SessionMeter {
     this.#talk = added(this.#talk, count)
   }
 
-  /** Audio that waits in the provider's input buffer. */
-  get buffered(): Ms {
-    return this.#talk.buffered
+  /** Audio that the provider has, or is about to have, and may still take turns out of. */
+  get untaken(): Ms {
+    const { buffered } = this.#talk
+    return this.#speechSince === null ? buffered : ms(Math.max(buffered, this.#unheard, this.#silence))
   }
 
   /** An item of anybody's is in the conversation. */
@@ -178,29 +256,23 @@ export class SessionMeter {
   }
 
   /** What may begin without being asked for: a response to what is being said, and the transcription of it. */
-  next(): Holding {
+  next(): Need {
+    const { untaken } = this
+    const sent = this.transcription(ms(untaken + LOOK_AGAIN))
+    const writing = this.transcription(ms(Math.max(SPEECH_AHEAD, untaken + 2 * LOOK_AGAIN)))
+    if (this.#transcribesOnly) return { next: writing, writing, sent }
     const ahead = ms(Math.max(0, SPEECH_AHEAD - this.#talk.buffered))
-    const transcription = this.transcription(ms(this.#talk.buffered + ahead))
-    if (this.#transcribesOnly) return transcription
     const response = this.#priced(
       nextResponse(appended(this.#talk, ahead), this.row, this.#expect(this.#maxOutput)).most,
     )
-    return plus(response, transcription)
+    return { next: plus(response, writing), writing, sent }
   }
 
-  /** The most that writing down so much speech may cost. */
+  /** The most that writing down so much speech may cost, by whoever may do it. */
   transcription(length: Ms): Holding {
-    const row = this.transcriber
-    if (row === null) return NOTHING_HELD
-    const audio = heardTokens(length, row)
-    // A written word is shorter than the sound of it: no more tokens come out than went in.
-    const usage: Usage = {
-      ...NOTHING,
-      audioMs: length,
-      in: { ...NO_TOKENS, audio },
-      out: { ...NO_TOKENS, text: audio },
-    }
-    return { money: cost(usage, row).nano, tokens: weighted(usage, weightsOf(row)) }
+    let most = this.#transcriber === null ? NOTHING_HELD : this.#writtenBy(this.#transcriber, length)
+    for (const { row } of this.#asked.values()) most = greater(most, this.#writtenBy(row, length))
+    return most
   }
 
   /** The longest answer that `held` pays for; null where that is as long as it may be anyway. */
@@ -220,6 +292,27 @@ export class SessionMeter {
   }
 
   // ---- inside ----
+
+  #writtenBy(row: PriceRow, length: Ms): Holding {
+    const audioMs = ms(Math.ceil(length + ROUNDING))
+    const audio = heardTokens(audioMs, row)
+    // A written word is shorter than the sound of it: no more tokens come out than went in, but for the shortest turns.
+    const usage: Usage = {
+      ...NOTHING,
+      audioMs,
+      in: { ...NO_TOKENS, audio, text: tokens(this.#prompt) },
+      out: { ...NO_TOKENS, text: tokens(audio + ITEM_OVERHEAD) },
+    }
+    return { money: cost(usage, row).nano, tokens: weighted(usage, weightsOf(row)) }
+  }
+
+  /** How much of what is buffered the provider's next answer is about: all of it where no mark says otherwise. */
+  #nextMark(): Ms {
+    const { buffered } = this.#talk
+    const upTo = ms(Math.min(this.#marks.shift() ?? buffered, buffered))
+    this.#marks = this.#marks.map((mark) => ms(Math.max(0, mark - upTo)))
+    return upTo
+  }
 
   #atMost(wish: ResponseWish, maxOutput: Tokens | null): Holding {
     return this.#priced(nextResponse(this.#reading(wish).talk, this.row, this.#expect(maxOutput)).most)

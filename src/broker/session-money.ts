@@ -114,13 +114,18 @@ export class SessionMoney {
 
   // ---- the caller's events ----
 
-  /** Raw bytes of audio that the caller sent. */
-  audioSent(bytes: number): void {
+  /** Raw bytes of audio that the caller sent; true when the message has been taken care of and must not be passed on. */
+  audioSent(bytes: number, message: Message): boolean {
     this.#mayTakeTurn = true
     const length = ms((bytes / this.#rates.input) * 1_000)
     this.#heard += length
-    this.books.meter.audioCame(length)
-    this.#purse?.audioCame(length)
+    this.books.audioCame(length)
+    return this.#purse?.audioCame(length, message) === true
+  }
+
+  /** The caller commits or clears the input buffer. */
+  bufferMarked(): void {
+    this.books.meter.bufferMarked()
   }
 
   itemCreated(event: Loose): void {
@@ -141,6 +146,12 @@ export class SessionMoney {
 
   /** A caller's `session.update`: what to send in its place. */
   update(event: Loose, message: Message): Message {
+    const model = transcriptionModel(child(event, 'session'))
+    const row = model === null ? null : this.#transcriber(model)
+    if (row !== null) {
+      this.books.meter.transcriberAsked(row)
+      this.#purse?.look()
+    }
     const changed = this.#turns.outgoing(event)
     return changed === null ? message : { text: Buffer.from(JSON.stringify(changed)), frame: null }
   }
@@ -259,20 +270,21 @@ export class SessionMoney {
   #failed(event: Loose): Passage {
     if (this.#turns.failed(event)) return 'keep'
     const code = text(child(event, 'error'), 'code')
-    if (code === 'conversation_already_has_active_response') this.#purse?.notStarted()
+    const eventId = text(child(event, 'error'), 'event_id')
+    if (code === 'input_audio_buffer_commit_empty') this.books.meter.commitRefused()
+    this.#purse?.refused(eventId, code === 'conversation_already_has_active_response')
     // What the broker itself has asked for is nobody else's business.
-    return isOwnEvent(text(child(event, 'error'), 'event_id')) ? 'keep' : 'pass'
+    return isOwnEvent(eventId) ? 'keep' : 'pass'
   }
 
   #committed(itemId: string): void {
     const { meter } = this.books
     const said = this.#speechFrom !== null && this.#speechTo !== null ? this.#speechTo - this.#speechFrom : null
-    const length = said === null || said < 0 ? meter.buffered : said
+    const length = meter.bufferBecameItem(said === null || said < 0 ? null : ms(said))
     this.#speechFrom = null
     this.#speechTo = null
-    meter.bufferBecameItem(ms(length))
-    if (meter.transcriber !== null) this.#purse?.transcriptionOwed(itemId, length)
-    if (this.#turns.mustStart(itemId)) this.#purse?.turnTaken()
+    if (meter.transcriber !== null) this.#purse?.turnTaken(itemId, length)
+    if (this.#turns.mustStart(itemId)) this.#purse?.answerTurn()
     else this.#purse?.look()
   }
 
@@ -280,14 +292,18 @@ export class SessionMoney {
     this.#rates = rates
     const { meter } = this.books
     const model = transcriptionModel(session)
-    meter.transcriber = model === null ? null : (this.#transcriber(model) ?? meter.row)
+    meter.transcriberIs(model === null ? null : (this.#transcriber(model) ?? meter.row))
+    const input = child(child(session, 'audio'), 'input')
+    const detection = child(input, 'turn_detection')
     const limit = session.max_output_tokens
     const instructions = typeof session.instructions === 'string' ? Buffer.byteLength(session.instructions) : 0
     const tools = Array.isArray(session.tools) && session.tools.length > 0 ? JSON.stringify(session.tools) : ''
     meter.sessionIs({
       bytes: instructions + Buffer.byteLength(tools),
       maxOutput: typeof limit === 'number' ? tokens(limit) : null,
-      detectsSpeech: child(child(child(session, 'audio'), 'input'), 'turn_detection') !== null,
+      detectsSpeech: detection !== null,
+      silence: ms(detection === null ? 0 : count(detection, 'idle_timeout_ms')),
+      prompt: Buffer.byteLength(text(child(input, 'transcription'), 'prompt') ?? ''),
     })
   }
 }

@@ -16,8 +16,7 @@ export interface GateState {
   readonly lease: Holding
   /** What may be held there at the most. */
   readonly mayHold: Holding
-  /** What the next response may cost at the most, input that is on its way included. */
-  readonly next: Holding
+  readonly need: Need
   /** Everything under way at the provider. */
   readonly open: ReadonlyMap<string, Open>
   /** Responses asked for and not started, oldest first. */
@@ -31,11 +30,27 @@ export interface GateState {
   readonly standingAt: Instant
   /** Since when the session cannot go on because the store does not answer; null while it can. */
   readonly stuckSince: Instant | null
-  /** Input waits in its own socket because nothing is left to pay for more of it. */
-  readonly isInputHeld: boolean
+  /** Input waits in its own socket because nothing is held to pay for more of it; null while it flows. */
+  readonly inputHeld: InputHeld | null
   /** Refusals in a row. */
   readonly refusals: number
   readonly room: Room
+}
+
+/** What may be bought next, at the most. */
+export interface Need {
+  /** A response, and the writing down of what is said before it. */
+  readonly next: Holding
+  /** The writing down alone: the provider does it unasked, whoever starts the responses. */
+  readonly writing: Holding
+  /** Of that, what is past holding back: audio that was sent, or will be before the gate is asked again. */
+  readonly sent: Holding
+}
+
+export interface InputHeld {
+  readonly since: Instant
+  /** The caller has been told which limit it waits for. */
+  readonly isTold: boolean
 }
 
 /** `response`: in the conversation, which has one at a time. `apart`: beside it. `transcription`: of one turn. */
@@ -53,6 +68,7 @@ export interface Waiting {
 }
 
 export interface Admitted {
+  readonly key: string
   readonly kind: Bought
   readonly held: Holding
   readonly since: Instant
@@ -62,6 +78,8 @@ export interface Open {
   readonly kind: Bought
   /** The most that it may still cost. */
   readonly cost: Holding
+  /** When it is not waited for any more; null for a response, whose end always comes. */
+  readonly until: Instant | null
 }
 
 /** A reservation for the oldest response, for what may begin by itself, for input, or for no more than is spoken for. */
@@ -87,8 +105,7 @@ export interface GatePolicy {
 }
 
 export type GateEvent =
-  /** What the next response may cost has changed. */
-  | { type: 'need_changed'; next: Holding }
+  | { type: 'need_changed'; need: Need }
   | { type: 'asked'; response: Omit<Waiting, 'since'> }
   /** The conversation has changed, and with it what a response that waits may cost. */
   | { type: 'estimated'; key: string; most: Holding; least: Holding }
@@ -97,10 +114,12 @@ export type GateEvent =
   | { type: 'granted'; held: Holding; room: Room }
   | { type: 'refused'; refusal: Refusal; room: Room; level: BudgetLevel | null }
   | { type: 'store_away' }
-  /** The provider has started something. `cost`: the most it may cost. */
-  | { type: 'opened'; id: string; cost: Holding; kind: Bought }
-  /** The provider has refused to start what was let through first of all that has not been seen to start. */
-  | { type: 'not_started' }
+  /** The provider has started a response. `cost`: the most it may cost. */
+  | { type: 'opened'; id: string; cost: Holding; kind: Waiting['kind'] }
+  /** What was said became a turn, which is being written down; `need` is without it. */
+  | { type: 'turn_taken'; id: string; cost: Holding; need: Need }
+  /** The provider has refused to start what was let through; null: the oldest of the conversation not seen to start. */
+  | { type: 'not_started'; key: string | null }
   /** It is over, and was booked at `spent`. */
   | { type: 'closed'; id: string; spent: Holding }
   | { type: 'tick' }
@@ -119,6 +138,8 @@ export type GateEffect =
   /** Input costs money and there is none left for more of it: stop reading, or go on. */
   | { type: 'hold_input' }
   | { type: 'take_input' }
+  /** Why input is held, and when asking again can help. */
+  | { type: 'delay_input'; wait: Ms; refusal: Refusal }
   | { type: 'end'; reason: 'budget_spent' | 'rate_limited' | 'store_unavailable' }
 
 export interface GateStep {
@@ -126,13 +147,15 @@ export interface GateStep {
   readonly effects: readonly GateEffect[]
 }
 
+export const NO_NEED: Need = { next: NOTHING_HELD, writing: NOTHING_HELD, sent: NOTHING_HELD }
+
 export function openGate(now: Instant): GateState {
   return {
     mode: 'free',
     since: now,
     lease: NOTHING_HELD,
     mayHold: NOTHING_HELD,
-    next: NOTHING_HELD,
+    need: NO_NEED,
     open: new Map(),
     waiting: [],
     admitted: [],
@@ -140,7 +163,7 @@ export function openGate(now: Instant): GateState {
     retryAt: null,
     standingAt: now,
     stuckSince: null,
-    isInputHeld: false,
+    inputHeld: null,
     refusals: 0,
     room: { money: null, tokens: null },
   }

@@ -28,3 +28,5 @@ export const covers = (lease: Holding, need: Holding) => lease.money >= need.mon
 /** The lesser, and the greater, of each. */
 export const lesser = (a: Holding, b: Holding): Holding => minus(a, minus(a, b))
 export const greater = (a: Holding, b: Holding): Holding => plus(a, minus(b, a))
+
+export const isAnything = ({ money, tokens }: Holding) => money > 0 || tokens > 0

@@ -104,7 +104,7 @@ export const ParleyUsage = z.object({
   estimated: z.boolean(),
 })
 
-/** A response is held back, or was refused, because a limit is reached. */
+/** A response is held back, or was refused, because a limit is reached; or input, which costs where it is written down. */
 export const ParleyThrottled = z.object({
   type: z.literal('parley.throttled'),
   action: z.enum(['delayed', 'refused']),

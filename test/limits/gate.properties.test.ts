@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MOST_WAITING, RETRY } from '../../src/limits/gate.ts'
+import { LONGEST_HOLD, MOST_WAITING, RETRY } from '../../src/limits/gate.ts'
 import type { GateEffect, GatePolicy } from '../../src/limits/gate-state.ts'
+import { covers } from '../../src/limits/holding.ts'
 import { ms } from '../../src/units.ts'
 import { type Deed, GateWorld, STORE_TIMEOUT, type WorldRules } from '../support/gate-world.ts'
 
@@ -21,10 +22,8 @@ const deed: fc.Arbitrary<Deed> = fc.oneof(
   { weight: 2, arbitrary: fc.constant<Deed>({ do: 'withdraw' }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('need' as const), next: amount }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('own' as const), cost: amount }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constant('transcription' as const), cost: fc.integer({ max: 20, min: 0 }) }),
-  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('speak' as const), cost: fc.integer({ min: 1, max: 40 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('turn' as const), share: fc.constantFrom(0.2, 1) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('others' as const), held: fc.integer({ min: 0, max: 1_500 }) }) },
   {
     weight: 1,
@@ -47,6 +46,7 @@ const rules: fc.Arbitrary<WorldRules> = fc.record({
   cap: fc.constantFrom(1_000, 5_000, 1_000_000),
   rate: fc.constantFrom(300, 1_500, 1_000_000),
   latency: fc.constantFrom(1, 150),
+  isWritten: fc.boolean(),
 })
 
 const check = (property: (world: GateWorld) => void) =>
@@ -58,6 +58,12 @@ const has = <T extends GateEffect['type']>(effects: readonly GateEffect[], type:
   effects.filter((effect) => effect.type === type) as Extract<GateEffect, { type: T }>[]
 
 describe('the gate, whatever happens around it', () => {
+  test('L5 money spent never passes the cap, what is written down included, and nothing is heard without cover', () => {
+    check((world) => {
+      expect(world.spent).toBeLessThanOrEqual(world.rules.cap)
+    })
+  })
+
   test('L5 what is let through never exceeds what the store has granted, and no response gets less than it needs', () => {
     fc.assert(
       fc.property(rules, script, (given, steps) => {
@@ -123,15 +129,21 @@ describe('the gate, whatever happens around it', () => {
           const ask = world.asks.get(key)
           const patience = (ask?.at ?? 0) + policy.maxDelay - at
           const isSpent =
-            refusal.limit === 'day' && (level?.cap ?? 0) - (level?.spent ?? 0) < (before.waiting[0]?.least.money ?? 0)
+            refusal.limit === 'day' &&
+            (level?.cap ?? 0) - (level?.spent ?? 0) < (before.waiting[0]?.least.money ?? 0) + before.need.writing.money
           const isTooLong = refusal.limit === 'tokens' && refusal.wait !== null && refusal.wait > patience
           expect(patience <= 0 || isSpent || isTooLong, `${patience} ms left`).toBe(true)
         }
         for (const { reason } of has(effects, 'end')) {
           if (reason === 'store_unavailable') {
             expect(at - (before.stuckSince ?? at)).toBeGreaterThanOrEqual(policy.grace)
+          } else if (has(effects, 'refuse').length === 0) {
+            // What was to be said could not be paid for.
+            expect(before.asking?.for).toBe('input')
+            const level = event.type === 'refused' ? event.level : null
+            const isSpent = (level?.cap ?? 0) - (level?.spent ?? 0) < before.need.writing.money
+            expect(isSpent || at - (before.inputHeld?.since ?? at) >= LONGEST_HOLD).toBe(true)
           } else {
-            expect(has(effects, 'refuse').length).toBe(1)
             if (reason === 'rate_limited') expect(refusals).toBeGreaterThanOrEqual(policy.refusalsBeforeClose)
           }
         }
@@ -161,7 +173,7 @@ describe('the gate, whatever happens around it', () => {
   test('L3 where the broker has taken over, nothing survives that the provider starts by itself', () => {
     check((world) => {
       for (const { event, before, effects } of world.seen) {
-        if (event.type !== 'opened' || event.kind === 'transcription' || before.mode !== 'controlled') continue
+        if (event.type !== 'opened' || before.mode !== 'controlled') continue
         const isAskedFor = before.admitted.some((a) => a.kind === event.kind)
         const isCancelled = has(effects, 'cancel').some(({ id }) => id === event.id)
         if (!isAskedFor) expect(isCancelled).toBe(true)
@@ -174,7 +186,9 @@ describe('the gate, whatever happens around it', () => {
     check((world) => {
       if (world.state.mode !== 'controlled') return
       expect(world.running.size + world.admitted.length).toBe(0)
-      expect(world.lease).toEqual({ money: 0, tokens: 0 })
+      const { money, tokens } = world.state.need.writing
+      expect(world.lease.money).toBeLessThanOrEqual(Math.ceil(money * 1.1))
+      expect(world.lease.tokens).toBeLessThanOrEqual(Math.ceil(tokens * 1.1))
     })
   })
 })
@@ -184,16 +198,16 @@ describe('the gate of a session that only transcribes', () => {
     fc.assert(
       fc.property(rules, script, (given, steps) => {
         const policy = { ...given.policy, transcribesOnly: true }
-        const inputs = steps.filter(([, { do: what }]) => ['need', 'transcription', 'others', 'store'].includes(what))
-        const world = new GateWorld({ ...given, policy }).run(inputs)
+        const inputs = steps.filter(([, { do: what }]) => ['speak', 'turn', 'others', 'store'].includes(what))
+        const world = new GateWorld({ ...given, policy, isWritten: true }).run(inputs)
         const turns = world.seen.flatMap(({ effects }) =>
           effects.map((e) => e.type).filter((t) => t === 'hold_input' || t === 'take_input'),
         )
         for (const [i, turn] of turns.entries()) expect(turn).toBe(i % 2 === 0 ? 'hold_input' : 'take_input')
         if (world.state.mode === 'over') return
         // At rest, what may come in is paid for, or does not come in.
-        const { lease, next, isInputHeld } = world.state
-        expect(isInputHeld || (lease.money >= next.money && lease.tokens >= next.tokens)).toBe(true)
+        const { lease, need, inputHeld } = world.state
+        expect(inputHeld !== null || covers(lease, need.sent)).toBe(true)
       }),
       { numRuns: 1_500 },
     )

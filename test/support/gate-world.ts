@@ -6,6 +6,7 @@ import {
   type GateEvent,
   type GatePolicy,
   type GateState,
+  type Need,
   openGate,
 } from '../../src/limits/gate-state.ts'
 import type { BudgetLevel, Holding, Refusal } from '../../src/limits/limits.ts'
@@ -25,7 +26,9 @@ export type Deed =
   | { do: 'need'; next: number }
   /** The provider starts a response by itself, whether it may or not. */
   | { do: 'own'; cost: number }
-  | { do: 'transcription'; cost: number }
+  /** The caller sends audio that costs so much to write down; the provider takes a turn out of all that it has. */
+  | { do: 'speak'; cost: number }
+  | { do: 'turn'; share: number }
   /** What others hold of the money and of the rate. */
   | { do: 'others'; held: number }
   /** A store that is away may do what it was asked, and only its answer is lost. */
@@ -37,6 +40,8 @@ export interface WorldRules {
   cap: number
   rate: number
   latency: number
+  /** What is said is written down. */
+  isWritten: boolean
 }
 
 export interface Ask {
@@ -60,6 +65,9 @@ const hold = (n: number, tokens = n): Holding => ({ money: n as NanoUsd, tokens:
 /** A store that is away answers so late. */
 export const STORE_TIMEOUT = 300
 const MINUTE = 60_000
+/** Audio that costs so much passes before the gate is asked again; so much more is paid for in advance. */
+const LOOK_AGAIN = 5
+const AHEAD = 15
 
 /** A provider, a shared store and a clock around one gate, all in simulated time. */
 export class GateWorld {
@@ -73,14 +81,19 @@ export class GateWorld {
   /** By response: what it may spend, from its start on. */
   readonly running = new Map<string, Holding>()
   /** Let through, not seen to start. */
-  readonly admitted: { kind: Bought; held: Holding; at: number }[] = []
+  readonly admitted: { kind: Exclude<Bought, 'transcription'>; held: Holding; at: number }[] = []
   readonly cancelled = new Set<string>()
   readonly #outages: { from: number; to: number }[] = []
   #isAway = false
   #isHeard = false
   #latency: number
   #others = 0
-  #spent = 0
+  spent = 0
+  /** What writing down would cost: of audio at the provider, of audio kept in front of it, of audio still in the socket. */
+  heard = 0
+  #kept = 0
+  #socket: number[] = []
+  #lookedAt = 0
   #bought: { at: number; tokens: number }[] = []
   #queue: { at: number; n: number; act: () => void }[] = []
   #n = 0
@@ -103,9 +116,9 @@ export class GateWorld {
     return this.#outages.some((outage) => outage.from <= to && from <= outage.to + STORE_TIMEOUT)
   }
 
-  /** All that may still be spent by what was asked for, or was started by the provider and not cancelled. */
+  /** All that may still be spent by what was asked for, was started by the provider and not cancelled, or was said. */
   get bound(): Holding {
-    const all = [...this.admitted.map((a) => a.held)]
+    const all = [...this.admitted.map((a) => a.held), hold(this.heard)]
     for (const [id, held] of this.running) if (!this.cancelled.has(id)) all.push(held)
     return hold(
       all.reduce((sum, h) => sum + h.money, 0),
@@ -115,6 +128,8 @@ export class GateWorld {
 
   run(script: readonly (readonly [number, Deed])[]): this {
     let at = 0
+    // Before the caller is let in.
+    this.#tell({ type: 'need_changed', need: this.#need() })
     for (const [gap, deed] of script) {
       at += gap
       this.#at(at, () => this.#perform(deed))
@@ -167,11 +182,13 @@ export class GateWorld {
       }
       case 'need':
         this.#next = deed.next
-        return this.#tell({ type: 'need_changed', next: hold(deed.next) })
+        return this.#tell({ type: 'need_changed', need: this.#need() })
       case 'own':
         return this.#opens('response', hold(Math.min(deed.cost, this.#next)), 0.8)
-      case 'transcription':
-        return this.#opens('transcription', hold(deed.cost), 1)
+      case 'speak':
+        return this.#speaks(this.rules.isWritten ? deed.cost : 0)
+      case 'turn':
+        return this.#takesTurn(deed.share)
       case 'others':
         this.#others = deed.held
         return
@@ -218,7 +235,7 @@ export class GateWorld {
         return this.#at(this.now + after, () => {
           if (!isRefused) return this.#opens(kind, effect.held, deed.share)
           this.#forget(this.admitted.find((a) => a.kind === 'response'))
-          this.#tell({ type: 'not_started' })
+          this.#tell({ type: 'not_started', key: null })
         })
       }
       case 'refuse':
@@ -227,25 +244,80 @@ export class GateWorld {
         this.cancelled.add(effect.id)
         return
       }
+      case 'take_input':
+        this.#reach(this.#kept)
+        this.#kept = 0
+        return this.#at(this.now, () => {
+          const waiting = this.#socket
+          this.#socket = []
+          for (const cost of waiting) this.#speaks(cost)
+        })
       default:
         return
     }
   }
 
-  #opens(kind: Bought, cost: Holding, share: number): void {
+  // ---- what is said ----
+
+  #need(): Need {
+    const sent = this.heard + this.#kept
+    this.#lookedAt = sent
+    if (!this.rules.isWritten) return { next: hold(this.#next), writing: hold(0), sent: hold(0) }
+    const writing = Math.max(AHEAD, sent + 2 * LOOK_AGAIN)
+    return { next: hold(this.#next + writing), writing: hold(writing), sent: hold(sent + LOOK_AGAIN) }
+  }
+
+  /** As the purse does: what comes is looked at before it passes, and nothing overtakes what is kept. */
+  #speaks(cost: number): void {
+    if (this.state.inputHeld !== null || this.#socket.length > 0) return void this.#socket.push(cost)
+    this.#kept = cost
+    if (this.heard + cost - this.#lookedAt > LOOK_AGAIN) this.#tell({ type: 'need_changed', need: this.#need() })
+    if (this.state.inputHeld !== null) return
+    this.#kept = 0
+    this.#reach(cost)
+  }
+
+  /** Audio reaches the provider. */
+  #reach(cost: number): void {
+    this.heard += cost
+    if (cost > 0 && this.state.mode !== 'over') this.#expectCover()
+  }
+
+  #expectCover(): void {
+    expect(this.bound.money, 'money for what is under way').toBeLessThanOrEqual(this.lease.money)
+    expect(this.bound.tokens, 'tokens for what is under way').toBeLessThanOrEqual(this.lease.tokens)
+  }
+
+  #takesTurn(share: number): void {
+    const cost = hold(this.heard)
+    if (this.heard === 0) return
+    const id = `t${++this.#ids}`
+    this.heard = 0
+    this.running.set(id, cost)
+    this.#tell({ type: 'turn_taken', id, cost, need: this.#need() })
+    this.#closes(id, cost, share, 2_000)
+  }
+
+  // ---- what is answered ----
+
+  #opens(kind: Exclude<Bought, 'transcription'>, cost: Holding, share: number): void {
     const id = `r${++this.#ids}`
-    const mine = kind === 'transcription' ? undefined : this.admitted.find((a) => a.kind === kind)
+    const mine = this.admitted.find((a) => a.kind === kind)
     this.#forget(mine)
     const held = mine?.held ?? cost
     this.running.set(id, held)
     this.#tell({ type: 'opened', id, cost, kind })
-    const length = this.cancelled.has(id) ? 50 : 2_000
-    this.#at(this.now + length, () => {
+    if (mine === undefined && !this.cancelled.has(id) && this.state.mode !== 'over') this.#expectCover()
+    this.#closes(id, held, share, this.cancelled.has(id) ? 50 : 2_000)
+  }
+
+  #closes(id: string, held: Holding, share: number, after: number): void {
+    this.#at(this.now + after, () => {
       this.running.delete(id)
       const spent = this.cancelled.has(id)
         ? hold(0)
         : hold(Math.floor(held.money * share), Math.floor(held.tokens * share))
-      this.#spent += spent.money
+      this.spent += spent.money
       this.#bought.push({ at: this.now, tokens: spent.tokens })
       this.lease = hold(Math.max(0, this.lease.money - spent.money), Math.max(0, this.lease.tokens - spent.tokens))
       this.#tell({ type: 'closed', id, spent })
@@ -278,17 +350,17 @@ export class GateWorld {
     const settled = this.#bought.filter((b) => b.at > this.now - MINUTE)
     const tokens = settled.reduce((all, b) => all + b.tokens, 0)
     const free = hold(
-      Math.max(0, Math.floor((cap - this.#spent) / share) - this.#others),
+      Math.max(0, Math.floor((cap - this.spent) / share) - this.#others),
       Math.max(0, Math.floor((rate - tokens) / share) - this.#others),
     )
     const level: BudgetLevel = {
       account: 'tenant',
       limit: 'day',
-      spent: this.#spent as NanoUsd,
+      spent: this.spent as NanoUsd,
       cap: cap as NanoUsd,
     }
     const room = (lease: Holding) => ({
-      money: Math.max(0, cap - this.#spent - this.#others - lease.money) as NanoUsd,
+      money: Math.max(0, cap - this.spent - this.#others - lease.money) as NanoUsd,
       tokens: Math.max(0, rate - tokens - this.#others - lease.tokens) as Tokens,
     })
     const refuse = (refusal: Refusal): GateEvent => ({ type: 'refused', refusal, room: room(this.lease), level })

@@ -18,6 +18,8 @@ export interface CallerListener {
 
 /** Pings without any sign of life after which a peer is gone. */
 export const MISSED_PINGS = 2
+/** While input may not go on it is still read up to here, bytes, so that a caller who hangs up is noticed. */
+const MOST_KEPT = 1_024 * 1_024
 
 /** The reading half of the caller's connection, and whether there is one: pace, liveness, replacement. */
 export class CallerLine {
@@ -30,6 +32,10 @@ export class CallerLine {
   #speech: Pace | null = null
   #peer: Peer | null = null
   #unanswered = 0
+  /** Messages may not go on just now; those that have come all the same, and their bytes. */
+  #isKeeping = false
+  #kept: Message[] = []
+  #keptBytes = 0
   /** Whether the caller has ever sent a message. */
   hasSpoken = false
 
@@ -79,6 +85,7 @@ export class CallerLine {
     const peer = this.#peer
     this.#peer = null
     this.valve.peer = null
+    this.#forget()
     return peer
   }
 
@@ -102,7 +109,34 @@ export class CallerLine {
     this.#unanswered = 0
     this.hasSpoken = true
     this.#pace(message.text.length, now)
-    this.#listener.message(message)
+    if (!this.#isKeeping && this.#kept.length === 0) return this.#listener.message(message)
+    this.#kept.push(message)
+    this.#keptBytes += message.text.length
+    if (this.#keptBytes >= MOST_KEPT) this.valve.hold('limit')
+  }
+
+  /** From now on messages wait here, and then in the caller's socket; or go on, in their order. */
+  keep(isKeeping: boolean): void {
+    this.#isKeeping = isKeeping
+    // Never at once: whoever lets them go on is in the middle of something of its own.
+    if (!isKeeping) process.nextTick(() => this.#goOn())
+  }
+
+  #goOn(): void {
+    const kept = this.#kept
+    let n = 0
+    while (n < kept.length && !this.#isKeeping && kept === this.#kept) this.#listener.message(kept[n++] as Message)
+    if (kept !== this.#kept) return
+    const rest = kept.slice(n)
+    if (rest.length === 0) return this.#forget()
+    this.#kept = rest
+    this.#keptBytes = rest.reduce((sum, { text }) => sum + text.length, 0)
+  }
+
+  #forget(): void {
+    this.#kept = []
+    this.#keptBytes = 0
+    this.valve.release('limit')
   }
 
   /** From now on audio is taken `times` as fast as it is spoken, after `burst` of it. */

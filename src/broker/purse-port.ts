@@ -20,7 +20,7 @@ export function pursePort(
     emit: (event) => session.say(Buffer.from(JSON.stringify(event))),
     paceAudio: (times, burst) => caller.paceAudio(times, burst),
     audioTaken: (length) => caller.audioCame(length),
-    holdInput: (isHeld) => (isHeld ? caller.valve.hold('limit') : caller.valve.release('limit')),
+    holdInput: (isHeld) => caller.keep(isHeld),
     responseExpected: () => session.dispatch({ type: 'response_requested' }),
     responseRefused: () => session.dispatch({ type: 'response_refused' }),
     end: (reason) => session.dispatch({ type: 'end_requested', reason }),

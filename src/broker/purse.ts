@@ -40,7 +40,7 @@ export interface PursePort {
   paceAudio(times: number, burst: Ms): void
   /** Audio has been taken that takes so long to speak. */
   audioTaken(length: Ms): void
-  /** Stops reading the caller, or goes on. */
+  /** Whatever else the caller sends waits in front of the session, or goes on. */
   holdInput(isHeld: boolean): void
   /** A response is to come that nobody has asked the provider for. */
   responseExpected(): void
@@ -76,8 +76,8 @@ export class Purse implements Disposable {
   #asked = 0
   /** By the id of the event that asked the provider for it: responses that may still be refused. */
   readonly #starting = new Map<string, string>()
-  /** Audio that could not be paid for when it came, and waits in front of everything behind it. */
-  #kept: Message[] = []
+  /** Audio that could not be paid for when it came. */
+  #kept: Message | null = null
   /** Audio that turns may be taken out of, when the need was last looked at. */
   #lookedAt = ms(0)
   #marksPassed = 0
@@ -116,7 +116,7 @@ export class Purse implements Disposable {
   /** Nothing is bought any more, and nothing waited for. */
   [Symbol.dispose](): void {
     this.withdraw('all')
-    this.#kept = []
+    this.#kept = null
     this.#gate[Symbol.dispose]()
   }
 
@@ -162,7 +162,7 @@ export class Purse implements Disposable {
     this.#port.audioTaken(length)
     if (this.#books.meter.untaken - this.#lookedAt > LOOK_AGAIN) this.look()
     if (this.#gate.state.inputHeld === null) return false
-    this.#kept.push(message)
+    this.#kept = message
     return true
   }
 
@@ -275,8 +275,8 @@ export class Purse implements Disposable {
       case 'hold_input':
         return this.#port.holdInput(true)
       case 'take_input':
-        for (const message of this.#kept) this.#port.forward(message)
-        this.#kept = []
+        if (this.#kept !== null) this.#port.forward(this.#kept)
+        this.#kept = null
         return this.#port.holdInput(false)
       case 'delay_input':
         return this.#throttled('delayed', effect.refusal, effect.wait)

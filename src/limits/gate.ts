@@ -248,7 +248,9 @@ function goOn(from: GateState, before: readonly GateEffect[], policy: GatePolicy
     state = { ...state, inputHeld: null, stuckSince: state.waiting.length === 0 ? null : state.stuckSince }
   } else if (state.inputHeld === null) {
     effects.push({ type: 'hold_input' })
-    state = { ...state, inputHeld: { since: now, isTold: false } }
+    // Whatever was refused in advance, what is missing now is looked at afresh.
+    const retryAt = state.waiting.length === 0 ? null : state.retryAt
+    state = { ...state, inputHeld: { since: now, isTold: false }, retryAt }
   }
   if (state.asking !== null) return { state, effects }
   if (state.stuckSince !== null && now >= later(state.stuckSince, policy.grace)) {

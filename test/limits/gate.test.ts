@@ -261,6 +261,15 @@ describe('what is written down', () => {
     expect(rig.granted(hold(41))).toEqual(['take_input'])
   })
 
+  test('L3 what was refused in advance is asked for again once it is missing', () => {
+    const rig = tightAndHeard()
+    rig.do(needs(hold(100), hold(40), hold(22)))
+    expect(rig.refused(tooFast(9_000))).toEqual([])
+    expect(rig.do(needs(hold(100), hold(41), hold(23)))).toEqual(['hold_input', 'reserve'])
+    expect(rig.refused(tooFast(9_000))).toEqual(['delay_input'])
+    expect(gateDeadline(rig.state)).toBe(at(9_000))
+  })
+
   test('L5 a turn that is being written down keeps its cover, and its rest goes back', () => {
     const rig = tightAndHeard()
     expect(rig.do(written('t', hold(15), need(hold(100), hold(20), hold(5))))).toEqual(['reserve'])

@@ -1,6 +1,6 @@
 import type { LedgerRecord } from '../meter/record.ts'
-import { mapTokens, type TokenCount, type Usage } from '../meter/usage.ts'
-import { ms, nanoUsd, tokens } from '../units.ts'
+import { usageDifference } from '../meter/usage.ts'
+import { nanoUsd, tokens } from '../units.ts'
 import type { Posting } from './ledger.ts'
 
 /**
@@ -33,27 +33,9 @@ function correctionOf(estimate: LedgerRecord, truth: LedgerRecord): LedgerRecord
     user: estimate.user,
     session: estimate.session,
     model: estimate.model,
-    usage: lessUsage(truth.usage, estimate.usage),
+    usage: usageDifference(truth.usage, estimate.usage),
     cost: nanoUsd(truth.cost - estimate.cost),
     weighted: tokens(truth.weighted - estimate.weighted),
     savings: estimate.savings.length === 0 ? truth.savings : [],
-  }
-}
-
-/** `a` without `b`; unlike a usage, a difference may be negative. */
-function lessUsage(a: Usage, b: Usage): Usage {
-  const less = (x: TokenCount, y: TokenCount) => mapTokens(x, (n, modality) => n - y[modality])
-  return {
-    in: less(a.in, b.in),
-    cached: less(a.cached, b.cached),
-    cachedUnsplit: tokens(a.cachedUnsplit - b.cachedUnsplit),
-    unsplitIn: tokens(a.unsplitIn - b.unsplitIn),
-    out: less(a.out, b.out),
-    unsplitOut: tokens(a.unsplitOut - b.unsplitOut),
-    audioMs: ms(a.audioMs - b.audioMs),
-    sessionMs: ms(a.sessionMs - b.sessionMs),
-    standbyMs: ms(a.standbyMs - b.standbyMs),
-    textItems: a.textItems - b.textItems,
-    estimated: a.estimated,
   }
 }

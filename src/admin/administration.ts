@@ -92,7 +92,7 @@ export class Administration {
       before = stored.plans.get(name)
       const config = this.#configFrom(stored)
       const parsed = planSchema.parse(written)
-      requireSound(planProblems(name, parsed, (model) => config.models.has(model)))
+      requireSound(planProblems(name, parsed, (model) => config.models.has(model), onOffer(config)))
       requireTenantsFit(config, name, toPlan(parsed))
       return { plans: new Map([[name, written]]) }
     })
@@ -137,15 +137,18 @@ export class Administration {
   }
 }
 
-function tenantProblemsOf(settings: unknown, { plans }: Config): Problem[] {
+const onOffer = ({ models, providers, prices: { sheet } }: Config) => ({ models, providers, sheet })
+
+function tenantProblemsOf(settings: unknown, config: Config): Problem[] {
   const { plan, limits } = tenantSettings.parse(settings)
-  return tenantProblems('', plan, toOverrides(limits), plans.get(plan) ?? null)
+  return tenantProblems('', plan, toOverrides(limits), config.plans.get(plan) ?? null, onOffer(config))
 }
 
 /** A plan cannot be changed in a way that makes the numbers of a tenant on it contradict themselves. */
-function requireTenantsFit({ tenants }: Config, name: string, plan: PlanConfig): void {
-  for (const [id, tenant] of tenants) {
-    if (tenant.plan === name) requireSound(tenantProblems(`tenants.${id}`, name, tenant.limits, plan))
+function requireTenantsFit(config: Config, name: string, plan: PlanConfig): void {
+  for (const [id, tenant] of config.tenants) {
+    if (tenant.plan !== name) continue
+    requireSound(tenantProblems(`tenants.${id}`, name, tenant.limits, plan, onOffer(config)))
   }
 }
 

@@ -51,7 +51,7 @@ export const tenantLimits = z
 /** What a response meets that a token rate or a budget cannot afford. */
 export const throttle = z
   .strictObject({
-    /** Left out: 200, or what the plan allows where that is less. */
+    /** Left out: 200, or the plan's maxOutputTokens where that is less. */
     smallestResponse: tokenCount.optional(),
     maxDelay: duration.prefault('10s'),
     refusalsBeforeClose: z.int().min(1).max(1_000).default(20),

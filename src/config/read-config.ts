@@ -44,12 +44,17 @@ function build(raw: unknown, problems: Problem[], folder: string): Config {
   if (!parsed.success) {
     const { issues } = parsed.error
     const rest = PolicyFile.safeParse(withStandIns(raw, issues))
-    throw new ConfigError([...problems, ...issues.flatMap(describe), ...(rest.success ? relations(rest.data) : [])])
+    throw new ConfigError([
+      ...problems,
+      ...issues.flatMap(describe),
+      ...(rest.success ? relations(rest.data, null) : []),
+    ])
   }
   const file = parsed.data
   const plans = Object.keys(file.plans).length > 0 ? file.plans : PolicyFile.shape.plans.parse({ default: {} })
-  problems.push(...relations({ ...file, plans }))
-  const sheet = readPrices(file.prices.file, folder, problems)
+  const aboutPrices: Problem[] = []
+  const sheet = readPrices(file.prices.file, folder, aboutPrices)
+  problems.push(...relations({ ...file, plans }, sheet), ...aboutPrices)
   if (problems.length > 0 || sheet === null) throw new ConfigError(problems)
   return toDomain({ ...file, plans }, sheet)
 }

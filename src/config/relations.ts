@@ -1,9 +1,11 @@
 import type { z } from 'zod'
 import { effectiveLimits, type LimitOverrides, type ScopeLimits } from '../limits/accounts.ts'
 import type { AccountLimits } from '../limits/limits.ts'
+import type { PriceSheet } from '../meter/price-sheet.ts'
+import { type OnOffer, type Smallest, smallestOf, tenantUnanswerable, tooLow, unanswerable } from './answerable.ts'
 import type { PlanConfig } from './config.ts'
 import type { PolicyFile, plan as planSchema } from './schema.ts'
-import { toOverrides, toPlan } from './to-domain.ts'
+import { toModels, toOverrides, toPlan } from './to-domain.ts'
 
 /** One thing wrong with the policy file, or with what an admin route is asked to store. */
 export interface Problem {
@@ -14,13 +16,15 @@ export interface Problem {
 
 type Wrong = (path: string, message: string) => void
 
-/** What the shape alone cannot say. */
-export function relations(file: PolicyFile): Problem[] {
+/** What the shape alone cannot say. `sheet`: null where prices are not known. */
+export function relations(file: PolicyFile, sheet: PriceSheet | null): Problem[] {
   const problems: Problem[] = []
   const wrong: Wrong = (path, message) => problems.push({ path, message })
+  const models = toModels(file.models)
+  const on = sheet === null ? null : { models, providers: new Map(Object.entries(file.providers)), sheet }
   modelRelations(file, wrong)
   for (const [name, plan] of Object.entries(file.plans)) {
-    problems.push(...planProblems(`plans.${name}`, plan, (model) => model in file.models))
+    problems.push(...planProblems(`plans.${name}`, plan, (model) => model in file.models, on))
   }
   const ids = new Set<string>()
   for (const [name, tenant] of Object.entries(file.tenants)) {
@@ -31,6 +35,7 @@ export function relations(file: PolicyFile): Problem[] {
         tenant.plan,
         toOverrides(tenant.limits),
         plan === undefined ? null : toPlan(plan),
+        on,
       ),
     )
     tenant.keys.forEach((key, i) => {
@@ -38,6 +43,7 @@ export function relations(file: PolicyFile): Problem[] {
       ids.add(key.id)
     })
   }
+  if (on !== null) problems.push(...tooLow('limits', file.limits.tokensPerMinute ?? null, lightestOf(file, on)))
   if (file.door.softBacklog > file.door.hardBacklog) wrong('door.softBacklog', 'must not exceed door.hardBacklog')
   rising(
     'limits',
@@ -51,6 +57,12 @@ export function relations(file: PolicyFile): Problem[] {
   return problems
 }
 
+/** The smallest response of all plans; null where that of one is not certain. */
+function lightestOf({ plans }: PolicyFile, on: OnOffer): Smallest | null {
+  const all = Object.values(plans).map((plan) => smallestOf(toPlan(plan), on))
+  return all.reduce((a, b) => (a === null || b === null ? null : a.weighted <= b.weighted ? a : b), all[0] ?? null)
+}
+
 function modelRelations(file: PolicyFile, wrong: Wrong): void {
   for (const [name, model] of Object.entries(file.models)) {
     if (!(model.provider in file.providers))
@@ -62,11 +74,12 @@ function modelRelations(file: PolicyFile, wrong: Wrong): void {
   }
 }
 
-/** `at`: the path of the plan. */
+/** `at`: the path of the plan. `on`: null where prices are not known. */
 export function planProblems(
   at: string,
   plan: z.output<typeof planSchema>,
   isModel: (name: string) => boolean,
+  on: OnOffer | null,
 ): Problem[] {
   const problems: Problem[] = []
   const wrong: Wrong = (path, message) => problems.push({ path: `${at}.${path}`, message })
@@ -82,20 +95,22 @@ export function planProblems(
   for (const model of plan.models ?? []) {
     if (!isModel(model)) wrong('models', `no model is named '${model}'`)
   }
-  const { limits, throttle } = toPlan(plan)
+  const domain = toPlan(plan)
+  const { limits, throttle } = domain
   if (plan.maxOutputTokens !== null && throttle.smallestResponse > plan.maxOutputTokens)
     wrong('throttle.smallestResponse', 'must not exceed maxOutputTokens')
   moneyRelations(limits, wrong)
-  for (const scope of ['session', 'user', 'tenant'] as const) {
-    const rate = limits[scope].tokensPerMinute
-    if (rate !== null && rate < throttle.smallestResponse)
-      wrong(`limits.${scope}.tokensPerMinute`, 'must not be below throttle.smallestResponse')
-  }
-  return problems
+  return on === null ? problems : [...problems, ...unanswerable(at, limits, smallestOf(domain, on))]
 }
 
 /** `at`: the path of the tenant; `plan` null where none has the name. */
-export function tenantProblems(at: string, planName: string, own: LimitOverrides, plan: PlanConfig | null): Problem[] {
+export function tenantProblems(
+  at: string,
+  planName: string,
+  own: LimitOverrides,
+  plan: PlanConfig | null,
+  on: OnOffer | null,
+): Problem[] {
   if (plan === null) return [{ path: `${at}.plan`, message: `no plan is named '${planName}'` }]
   const problems: Problem[] = []
   // What is wrong with the plan itself has been told there.
@@ -105,7 +120,7 @@ export function tenantProblems(at: string, planName: string, own: LimitOverrides
     if (!known.has(path))
       problems.push({ path: `${at}.${path}`, message: `${message}, counting the plan '${planName}'` })
   })
-  return problems
+  return on === null ? problems : [...problems, ...tenantUnanswerable(at, own, plan, on)]
 }
 
 /** A session cannot spend more than its day, nor a day more than its month. */

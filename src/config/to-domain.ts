@@ -26,12 +26,7 @@ export function toDomain(file: PolicyFile, sheet: PriceSheet): Config {
     pepper: file.security.pepper,
     adminKeyHash: file.security.adminKeyHash,
     providers: new Map(Object.entries(file.providers)) as Config['providers'],
-    models: new Map(
-      Object.entries(file.models).map(([name, m]) => [
-        name,
-        { kind: m.kind, targets: [{ provider: m.provider, model: m.model ?? name }, ...m.fallbacks] },
-      ]),
-    ),
+    models: toModels(file.models),
     plans: new Map(Object.entries(file.plans).map(([name, value]) => [name, toPlan(value)])),
     tenants: new Map(
       Object.entries(file.tenants).map(([name, { keys, ...settings }]) => [
@@ -52,6 +47,15 @@ export function toDomain(file: PolicyFile, sheet: PriceSheet): Config {
   }
 }
 
+export function toModels(models: PolicyFile['models']): Config['models'] {
+  return new Map(
+    Object.entries(models).map(([name, m]) => [
+      name,
+      { kind: m.kind, targets: [{ provider: m.provider, model: m.model ?? name }, ...m.fallbacks] },
+    ]),
+  )
+}
+
 const SMALLEST_RESPONSE = 200
 
 export function toPlan(value: z.output<typeof plan>): PlanConfig {
@@ -61,8 +65,7 @@ export function toPlan(value: z.output<typeof plan>): PlanConfig {
     user: { ...UNLIMITED, ...value.limits.user },
     tenant: { ...UNLIMITED, ...value.limits.tenant },
   }
-  const rates = [limits.session, limits.user, limits.tenant].flatMap((scope) => scope.tokensPerMinute ?? [])
-  const smallest = Math.min(SMALLEST_RESPONSE, value.maxOutputTokens ?? SMALLEST_RESPONSE, ...rates)
+  const smallest = Math.min(SMALLEST_RESPONSE, value.maxOutputTokens ?? SMALLEST_RESPONSE)
   return {
     session: { ...session, durationWarnings: [...warnings].sort((a, b) => b - a) },
     ceilings: { maxOutputTokens: value.maxOutputTokens, tools: value.tools, locked: value.locked },

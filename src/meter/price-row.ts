@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { type Instant, instant, type Ms, seconds, type Tokens, tokens } from '../units.ts'
 import { parseScaled } from './decimal.ts'
 
-/** What can have a price. Times are counted in milliseconds. */
-export const TOKEN_UNITS = [
+/** Tokens as a usage counts them. */
+export const COUNTED_UNITS = [
   'textIn',
   'textCachedIn',
   'textOut',
@@ -13,8 +13,9 @@ export const TOKEN_UNITS = [
   'imageIn',
   'imageCachedIn',
   'imageOut',
-  'cacheWriteIn',
 ] as const
+/** What can have a price. Times are counted in milliseconds. */
+export const TOKEN_UNITS = [...COUNTED_UNITS, 'cacheWriteIn'] as const
 export const TIME_UNITS = ['audioTime', 'audioTimeEstimate', 'sessionTime', 'standbyTime'] as const
 export type TokenUnit = (typeof TOKEN_UNITS)[number]
 export type TimeUnit = (typeof TIME_UNITS)[number]

@@ -87,6 +87,27 @@ export class PriceSheet {
     return this.#find(PLAYED, model, at, null) ?? this.#find(LOOPBACK, ANY_MODEL, at, null)
   }
 
+  /**
+   * Every row, of whatever time and region, by which the first of these sellers that has any sells the first of these
+   * names that it knows.
+   */
+  rowsFor(sellers: readonly string[], names: readonly string[]): readonly PriceRow[] {
+    const named = (provider: string, model: string): readonly PriceRow[] =>
+      this.#byName.get(`${provider}/${model}`) ?? this.#byName.get(`${provider}/${model.replace(SNAPSHOT, '')}`) ?? []
+    for (const seller of sellers) {
+      const played = seller === LOOPBACK ? [PLAYED] : []
+      for (const name of names) {
+        for (const provider of [seller, ...played]) {
+          const rows = named(provider, name)
+          if (rows.length > 0) return rows
+        }
+        const any = named(seller, ANY_MODEL)
+        if (any.length > 0) return any
+      }
+    }
+    return []
+  }
+
   #find(provider: string, model: string, at: Instant, region: string | null): PriceRow | null {
     const names = SNAPSHOT.test(model) ? [model, model.replace(SNAPSHOT, '')] : [model]
     for (const name of names) {

@@ -1,25 +1,13 @@
 import { type Tokens, tokens } from '../units.ts'
 import { hasTokenPrices, inputRate, outputRate } from './price.ts'
-import type { PriceRow, TokenUnit } from './price-row.ts'
+import { COUNTED_UNITS, type PriceRow } from './price-row.ts'
 import { MODALITIES, type Usage } from './usage.ts'
-
-const UNITS = [
-  'textIn',
-  'textCachedIn',
-  'textOut',
-  'audioIn',
-  'audioCachedIn',
-  'audioOut',
-  'imageIn',
-  'imageCachedIn',
-  'imageOut',
-] as const satisfies readonly TokenUnit[]
 
 /**
  * L3: what a token of each kind counts in the token bucket, in thousandths of an uncached text token read. Whole and
  * rounded up, at least 1 and at most `HEAVIEST`.
  */
-export type Weights = Readonly<Record<(typeof UNITS)[number] | 'unsplitIn' | 'unsplitOut', number>>
+export type Weights = Readonly<Record<(typeof COUNTED_UNITS)[number] | 'unsplitIn' | 'unsplitOut', number>>
 
 const PLAIN = 1_000
 const HEAVIEST = 1_000_000
@@ -33,9 +21,12 @@ export function weightsOf(row: PriceRow): Weights {
     const milli = (BigInt(pico) * BigInt(PLAIN) + base - 1n) / base
     return Math.max(1, Math.min(HEAVIEST, Number(milli)))
   }
-  const entries = [...UNITS, 'unsplitIn', 'unsplitOut'] as const
+  const entries = [...COUNTED_UNITS, 'unsplitIn', 'unsplitOut'] as const
   return Object.fromEntries(entries.map((unit) => [unit, weigh(unit)])) as Weights
 }
+
+/** What a token that a response writes counts before anybody knows of which kind it will be; in thousandths. */
+export const weightOfOutput = (row: PriceRow): number => weightsOf(row).unsplitOut
 
 /** Weighted tokens of a usage, rounded up once. The heaviest weight times the most tokens we read stays within 2^53. */
 export function weighted(usage: Usage, weights: Weights): Tokens {

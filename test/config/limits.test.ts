@@ -66,15 +66,51 @@ tenants:
     expect(tenants.get('acme')?.limits).toEqual({ tenant: { perDay: 7_500_000_000 }, user: { tokensPerMinute: null } })
   })
 
-  test('L3 the smallest response never exceeds what the plan allows, unless that is asked for', () => {
+  test('L3 the smallest response never exceeds the longest answer, unless that is asked for', () => {
     const smallest = (yaml: string) =>
       readConfig(`plans: { default: ${yaml} }`, {}).plans.get('default')?.throttle.smallestResponse
     expect(smallest('{}')).toBe(200)
     expect(smallest('{ maxOutputTokens: 50 }')).toBe(50)
-    expect(smallest('{ limits: { user: { tokensPerMinute: 90 } } }')).toBe(90)
     expect(problemsOf('plans: { default: { maxOutputTokens: 50, throttle: { smallestResponse: 51 } } }')).toEqual([
       'plans.default.throttle.smallestResponse: must not exceed maxOutputTokens',
     ])
+  })
+
+  test('L3 a rate that can never let a response of the plan through is refused with the least that works', () => {
+    const problems = (rate: number, more = '') =>
+      problemsOf(`
+models:
+  gpt-realtime: { provider: loopback }
+  gpt-realtime-mini: { provider: loopback }
+  gpt-transcribe: { provider: loopback, kind: transcription }
+limits: { tokensPerMinute: 500000 }
+plans:
+  default: { models: [gpt-realtime, gpt-realtime-mini], limits: { user: { tokensPerMinute: ${rate} } } }
+  short: { models: [gpt-realtime], throttle: { smallestResponse: 10 }, limits: { session: { tokensPerMinute: 160 } } }
+  writes: { models: [gpt-transcribe], limits: { session: { tokensPerMinute: 1 } } }
+tenants: { fine: { plan: short }, poor: { plan: short${more} } }
+`)
+    const why = (size: number, weight: number) =>
+      `lets no response through: must be at least ${weight}, because a response of ${size} tokens (throttle.smallestResponse) weighs ${weight} with 'gpt-realtime'`
+    expect(problems(3_200)).toEqual([])
+    expect(problems(3_199)).toEqual([`plans.default.limits.user.tokensPerMinute: ${why(200, 3_200)}`])
+    expect(problems(3_200, ', limits: { session: { tokensPerMinute: 159 } }')).toEqual([
+      `tenants.poor.limits.session.tokensPerMinute: ${why(10, 160)}`,
+    ])
+  })
+
+  test('L3 the same of the installation, where it is certain of every plan', () => {
+    const problems = (models: string) =>
+      problemsOf(`
+limits: { tokensPerMinute: 799 }
+models: { ${models} }
+plans: { default: {}, small: { throttle: { smallestResponse: 50 } } }
+`).map((problem) => problem.replace(/, because.*/, ''))
+    expect(problems('gpt-realtime: { provider: loopback }')).toEqual([
+      'limits.tokensPerMinute: lets no response through: must be at least 800',
+    ])
+    // Nobody knows what it costs: it may be light.
+    expect(problems('a: { provider: mine }').filter((p) => p.startsWith('limits'))).toEqual([])
   })
 
   test('R4 numbers that contradict each other are all told, with their paths', () => {
@@ -101,7 +137,7 @@ objective:
       'plans.default.limits.user.perDay: must not exceed limits.user.perMonth',
       'plans.default.limits.session.budget: must not exceed limits.user.perDay',
       'plans.default.limits.session.budget: must not exceed limits.tenant.perMonth',
-      'plans.default.limits.session.tokensPerMinute: must not be below throttle.smallestResponse',
+      "plans.default.limits.session.tokensPerMinute: lets no response through: must be at least 3200, because a response of 200 tokens (throttle.smallestResponse) weighs 3200 with 'a'",
       "tenants.poor.limits.tenant.perDay: must not exceed limits.tenant.perMonth, counting the plan 'good'",
       'limits.perDay: must not exceed limits.perMonth',
       'objective.perDay: must not exceed limits.perDay',

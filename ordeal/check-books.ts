@@ -6,6 +6,8 @@ import { type Count, countOf, NOTHING, plus, worthOf } from './tariff.ts'
 
 /** A response that the provider finished this long before its line was lost may not have been heard of, ms. */
 const IN_FLIGHT_MS = 2_000
+/** What a broker had taken from the journal when it died is another's after 30 s (src/ledger/journal-reader.ts), ms. */
+const READ_WITHIN_MS = 45_000
 
 /** A bill with the session of ours that it belongs to; null where nobody can tell. */
 export interface Owned {
@@ -40,7 +42,7 @@ export interface Books {
 
 /** M3: after the truth about what was in flight has been told, the ledger is the provider's own count. */
 export async function checkBooks(evidence: Evidence): Promise<Books> {
-  const waiting = await settled(evidence, 20_000)
+  const waiting = await settled(evidence, READ_WITHIN_MS)
   const before = await recordsOf(evidence.ledger)
   const owned = owners(evidence, before)
   const known = Map.groupBy(before, ({ record }) => record.providerId)
@@ -51,7 +53,7 @@ export async function checkBooks(evidence: Evidence): Promise<Books> {
     }),
   )
   const truths = await tellTruth(evidence, owned, before)
-  const stillWaiting = await settled(evidence, 20_000)
+  const stillWaiting = await settled(evidence, READ_WITHIN_MS)
   const after = await recordsOf(evidence.ledger)
   return {
     findings: [

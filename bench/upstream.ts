@@ -9,7 +9,8 @@ import { accept, type Line } from './wire.ts'
 export class UpstreamService {
   readonly #lines = new Set<Line>()
   readonly #traffic = new Traffic('down')
-  #gone = 0
+  /** What lines that are gone have received and sent. */
+  #gone = { messages: 0, bytesWritten: 0 }
   #isSpeaking = false
   /** Answers under way, by their id. */
   readonly #answers = new Map<string, { line: Line; timer: NodeJS.Timeout }>()
@@ -72,13 +73,12 @@ export class UpstreamService {
     if (answer?.line.socket.writable === true) answer.line.sendText(responseDone(id))
   }
 
-  /** Messages received since the start, connections open, and bytes handed to the network on those. */
+  /** Messages received and bytes handed to the network since the start, and connections open. */
   count(): { messages: number; lines: number; bytesWritten: number; skipped: number } {
-    let messages = this.#gone
-    let bytesWritten = 0
+    let { messages, bytesWritten } = this.#gone
     for (const line of this.#lines) {
       messages += line.messages
-      bytesWritten += line.socket.bytesWritten - line.socket.writableLength
+      bytesWritten += handedOver(line)
     }
     return { messages, lines: this.#lines.size, bytesWritten, skipped: this.#traffic.skipped }
   }
@@ -87,10 +87,14 @@ export class UpstreamService {
     this.#lines.add(line)
     void line.closed.then(() => {
       this.#lines.delete(line)
-      this.#gone += line.messages
+      this.#gone.messages += line.messages
+      this.#gone.bytesWritten += handedOver(line)
     })
     line.sendText(SESSION_CREATED)
   }
 }
+
+/** Bytes that the network has taken of what was sent on a line. */
+const handedOver = ({ socket }: Line) => socket.bytesWritten - socket.writableLength
 
 answerCalls(new UpstreamService())

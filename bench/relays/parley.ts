@@ -34,7 +34,7 @@ function policy(port: number, upstreamPort: number, folder: string, key: NewKey,
       bench: { type: 'openai-compatible', baseUrl: `http://127.0.0.1:${upstreamPort}/v1`, apiKey: 'bench' },
     },
     models: { 'gpt-realtime': { provider: 'bench' } },
-    plans: { default: { ...plan, session: { maxDuration: '1h', idle: { limit: '30m' } } } },
+    plans: { default: { ...plan, session: { maxDuration: '1h', idle: { limit: '30m' }, ...plan.session } } },
     tenants: { bench: { keys: [{ id: keyId(key.key) ?? '', hash: key.hash }] } },
   }
 }
@@ -73,5 +73,5 @@ export const parleyLimited = kind('parley +limits', '', {
     tenant: { sessions: 100_000, tokensPerMinute: PLENTY, perDay: '$1000000', perMonth: '$1000000' },
   },
 })
-/** Callers that can come back: every event is counted and kept for replay. */
-export const parleyResumable = kind('parley +resume', '&parley=1')
+/** Callers that can come back, though not for long, so that a bench sees the end, too: every event is counted and kept. */
+export const parleyResumable = kind('parley +resume', '&parley=1', { session: { resumeWindow: '2s' } })

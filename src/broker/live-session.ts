@@ -215,6 +215,7 @@ export class LiveSession {
         return
       case 'dismiss_caller':
         // Nobody comes back for what is kept: what the provider still owes is read again.
+        this.#upstream.readOut()
         this.#upstream.valve.release('replay_full')
         this.#money?.stop()
         return this.#dismiss(effect.reason, now)

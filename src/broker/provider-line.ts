@@ -24,6 +24,12 @@ export interface ProviderListener {
 /** A provider that says nothing for this long in the middle of a response is gone. */
 const LONGEST_SILENCE = seconds(15)
 
+/**
+ * What is still read once nobody listens any more, bytes. More than the longest answer there is: 4,096 tokens of audio last
+ * 205 s, 13 MiB as base64. So whoever says it all and then what it cost is heard to the end.
+ */
+const MOST_UNHEARD = 16 * 1_024 * 1_024
+
 /** Closures that say "lost", not "over": no frame, or a server error (RFC 6455, 7.4.1). */
 const LOST_CODES: ReadonlySet<number> = new Set([1005, 1006, 1011, 1012, 1013])
 
@@ -85,6 +91,11 @@ export class ProviderLine {
   /** An event of the broker's own. */
   command(event: Loose): void {
     this.#peer?.send(ownEvent(event))
+  }
+
+  /** The caller is gone for good: what still comes is read for what it costs, kept nowhere, and not without end. */
+  readOut(): void {
+    this.#peer?.readOut(MOST_UNHEARD)
   }
 
   /**

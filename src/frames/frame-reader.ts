@@ -37,6 +37,8 @@ export class FrameReader {
   #at = 0
   /** The beginning of a frame whose end has not come yet. */
   readonly #begun = new GrowingBuffer()
+  /** Nobody keeps what is handed out: a frame that was put together is valid only until the next one. */
+  lends = false
   /** Frames of a message whose last has not come yet; null between messages. */
   #pieces: GrowingBuffer | null = null
   #pieceCount = 0
@@ -56,6 +58,18 @@ export class FrameReader {
   push(chunk: Buffer): void {
     this.#chunk = chunk
     this.#at = 0
+  }
+
+  /**
+   * Gives up the memory of the present piece of input, once it is empty and where nobody has kept a frame of it. A read from a
+   * socket lies outside V8's heap, and only a collection frees it, which small objects bring about: a flood that is read and
+   * dropped would fill tens of megabytes between two of them.
+   */
+  giveBack(): void {
+    const { buffer, length } = this.#chunk
+    if (!this.isEmpty || length === 0) return
+    this.push(EMPTY)
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0)
   }
 
   /** The next message or control frame; null when more input is needed. Throws FrameError. */
@@ -92,7 +106,7 @@ export class FrameReader {
       const piece = this.#chunk.subarray(this.#at, this.#at + wanted)
       this.#begun.append(piece, length ?? LONGEST_HEADER)
       this.#at += piece.length
-      if (length !== null && this.#begun.length === length) return this.#begun.take()
+      if (length !== null && this.#begun.length === length) return this.lends ? this.#begun.lend() : this.#begun.take()
     }
     return null
   }

@@ -25,6 +25,13 @@ export class GrowingBuffer {
     this.#length = needed
   }
 
+  /** What has come, valid until the next `append`, which starts afresh in the same memory. */
+  lend(): Buffer {
+    const all = this.view
+    this.#length = 0
+    return all
+  }
+
   /** Gives everything away and starts afresh. */
   take(): Buffer {
     const all = this.view

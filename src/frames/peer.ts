@@ -26,6 +26,11 @@ export interface Peer {
   /** Stops reading. No message arrives after it, not even one that has been received already. */
   pause(): void
   resume(): void
+  /**
+   * From now on nobody keeps a message beyond the call that delivers it: what was read gives its memory back at once. Once
+   * more than `most` bytes have come, the connection is dropped.
+   */
+  readOut(most: number): void
   ping(): void
   /** Sends what is queued, then a close frame; gives up after 3 s. */
   close(code: number, reason: string): void

@@ -42,8 +42,8 @@ export class SocketPeer implements Peer {
   /** More was waiting than the socket's own buffer holds; its end is to be told. */
   #wasFull = false
   #isClosing = false
-  /** Bytes that came after our close frame had been sent. */
-  #afterGoodbye = 0
+  /** Bytes that may still come; null while there is no such bound, and messages may be kept. */
+  #left: number | null = null
   /** What the other side's close frame said. */
   #closure: { code: number; reason: string } | null = null
   #closeTimer: Disposable | null = null
@@ -102,6 +102,11 @@ export class SocketPeer implements Peer {
     process.nextTick(goOn, this)
   }
 
+  readOut(most: number): void {
+    this.#left = Math.min(this.#left ?? most, most)
+    this.#reader.lends = true
+  }
+
   ping(): void {
     if (this.isOpen) this.#queue(makeFrame(OPCODE.ping, PING, this.#isClient))
   }
@@ -121,11 +126,15 @@ export class SocketPeer implements Peer {
   // ---- in ----
 
   #arrived(chunk: Buffer): void {
-    if (this.#isClosing) this.#afterGoodbye += chunk.length
-    // Only the answering close frame is wanted; whoever has this much to say before it is cut off.
-    if (this.#afterGoodbye > MOST_AFTER_GOODBYE) return void this.#socket.destroy()
+    // What came before may have been kept, or be on its way out; what comes from now on is nobody's.
+    const isNobodys = this.#left !== null
+    if (this.#left !== null) {
+      this.#left -= chunk.length
+      if (this.#left < 0) return void this.#socket.destroy()
+    }
     this.#reader.push(chunk)
     this.#walk()
+    if (isNobodys) this.#reader.giveBack()
   }
 
   /** Hands out what was left when reading was paused, then reads on. */
@@ -244,6 +253,8 @@ export class SocketPeer implements Peer {
   #sayGoodbye(payload: Buffer): void {
     this.#queue(makeFrame(OPCODE.close, payload, this.#isClient))
     this.#isClosing = true
+    // Only the answering close frame is wanted.
+    this.readOut(MOST_AFTER_GOODBYE)
     this.#closeTimer ??= this.#clock.at(later(this.#clock.now(), CLOSE_TIMEOUT), () => this.#socket.destroy())
   }
 

@@ -26,6 +26,7 @@ class Line implements Peer {
 
   pause(): void {}
   resume(): void {}
+  readOut(): void {}
   ping(): void {}
 
   close(code: number): void {

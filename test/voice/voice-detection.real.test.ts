@@ -9,7 +9,10 @@ const PCM: AudioFormat = { encoding: 'pcm16', rate: 24_000 }
 
 type Heard = { is: 'started' | 'stopped' | 'unheard' | 'heard again'; atMs: number }
 
-/** A detector that keeps what it was told, and wakes whoever waits for more. */
+/**
+ * A detector that keeps what it was told, and wakes whoever waits for more. On a busy machine a verdict may come late, and is
+ * then announced as unheard: `spoken` is what was heard all the same.
+ */
 function listening(voices: IsolatedVoiceDetection, silenceMs = 500, format = PCM) {
   const heard: Heard[] = []
   let wake = Promise.withResolvers<void>()
@@ -29,7 +32,8 @@ function listening(voices: IsolatedVoiceDetection, silenceMs = 500, format = PCM
   const until = async (is: Heard['is'], count = 1) => {
     while (heard.filter((h) => h.is === is).length < count) await wake.promise
   }
-  return { heard, detector, until }
+  const spoken = () => heard.filter(({ is }) => is === 'started' || is === 'stopped')
+  return { heard, spoken, detector, until }
 }
 
 function speak(detector: VoiceDetector, sound: Buffer, step = 1_920): void {
@@ -47,31 +51,31 @@ describe("the broker's own ear", () => {
   afterAll(() => voices[Symbol.asyncDispose]())
 
   test('S3 hears where speech begins and where it ends', async () => {
-    const { heard, detector, until } = listening(voices)
-    const spoken = pcm(speech.order)
-    speak(detector, Buffer.concat([silence(1_000), spoken, silence(1_500)]))
+    const { spoken, detector, until } = listening(voices)
+    const order = pcm(speech.order)
+    speak(detector, Buffer.concat([silence(1_000), order, silence(1_500)]))
     await until('stopped')
-    const [start, stop] = heard
+    const [start, stop] = spoken()
     expect(start?.is).toBe('started')
     expect(Math.abs((start?.atMs ?? 0) - 1_000)).toBeLessThan(200)
-    expect(Math.abs((stop?.atMs ?? 0) - (1_000 + spoken.length / 48))).toBeLessThan(500)
-    expect(heard.length).toBe(2)
+    expect(Math.abs((stop?.atMs ?? 0) - (1_000 + order.length / 48))).toBeLessThan(500)
+    expect(spoken().length).toBe(2)
   })
 
   test.each(['white', 'brown', 'hum', 'clicks', 'room'] as const)(
     'S3 takes %s noise for no speech, at any level, and hears a voice in it',
     async (kind) => {
       for (const level of [0.01, 0.1, 0.3]) {
-        const { heard, detector, until } = listening(voices)
+        const { spoken, detector, until } = listening(voices)
         speak(detector, noise(kind, 20_000, level))
         // The voice behind it shows that the noise has been heard out.
         speak(detector, Buffer.concat([silence(1_000), pcm(speech.order), silence(1_500)]))
         await until('stopped')
         expect(
-          heard.map((h) => h.is),
+          spoken().map((h) => h.is),
           String(level),
         ).toEqual(['started', 'stopped'])
-        expect(heard[0]?.atMs).toBeGreaterThan(20_900)
+        expect(spoken()[0]?.atMs).toBeGreaterThan(20_900)
       }
     },
   )
@@ -85,23 +89,25 @@ describe("the broker's own ear", () => {
         if (piece !== undefined && piece.length > 0) detector.hearBase64(Buffer.from(piece.toString('base64')))
       }
     }
-    for (const { until, heard, wait } of callers) {
+    for (const { until, spoken, wait } of callers) {
       await until('stopped')
-      expect(Math.abs((heard[0]?.atMs ?? 0) - 500 - wait)).toBeLessThan(350)
+      expect(Math.abs((spoken()[0]?.atMs ?? 0) - 500 - wait)).toBeLessThan(350)
     }
   })
 
   test('S3 when the detector dies nobody is taken to be silent, and it hears again', async () => {
-    const { heard, detector, until } = listening(voices)
+    const { heard, spoken, detector, until } = listening(voices)
     speak(detector, Buffer.concat([silence(200), pcm(speech.weather)]))
     await until('started')
     await voices.crash()
+    expect(spoken().map((h) => h.is)).toEqual(['started', 'stopped'])
+    const before = heard.filter(({ is }) => is === 'heard again').length
     speak(detector, silence(100))
-    await until('heard again')
-    expect(heard.map((h) => h.is)).toEqual(['started', 'stopped', 'unheard', 'heard again'])
+    expect(heard.filter((h) => !spoken().includes(h)).at(-1)?.is).toBe('unheard')
+    await until('heard again', before + 1)
     speak(detector, Buffer.concat([silence(500), pcm(speech.weather), silence(1_500)]))
     await until('stopped', 2)
-    expect(heard.map((h) => h.is).slice(4)).toEqual(['started', 'stopped'])
+    expect(spoken().map((h) => h.is)).toEqual(['started', 'stopped', 'started', 'stopped'])
   })
 
   test('S6 more audio than it can deal with is skipped and said so, not kept', async () => {

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { LivePolicy } from './admin/live-policy.ts'
 import type { AuditEntry } from './audit/audit.ts'
@@ -32,6 +31,7 @@ import { openDropIns } from './http/drop-ins/open-drop-ins.ts'
 import { Underway } from './http/drop-ins/underway.ts'
 import { installRoutes } from './http/routes.ts'
 import { watchSender } from './http/slow-senders.ts'
+import { Threshold } from './http/threshold.ts'
 import { JobDesk } from './jobs/job-desk.ts'
 import type { LedgerDesk } from './ledger/ledger-desk.ts'
 import { dayOf } from './ledger/period.ts'
@@ -185,6 +185,7 @@ export async function serve(
   const feed = stack.use(new JobFeed(connectForFeed(store.place, log)))
   const jobDesk = new JobDesk({ clock, jobs, feed, files, desk, storage, config: current })
 
+  const threshold = new Threshold()
   const servers: Server[] = []
   let certFile: string | null = null
   for (const listener of config.listeners) {
@@ -193,6 +194,7 @@ export async function serve(
     const server = certificate === null ? createServer(HTTP) : createTlsServer({ ...HTTP, ...certificate })
     server.maxConnections = MOST_CONNECTIONS
     const connections = connectionsOf(server)
+    threshold.guard(server)
     await listen(server, listener.host, listener.port)
     stack.defer(() => closeServer(server, connections, clock))
     servers.push(server)
@@ -254,14 +256,14 @@ export async function serve(
     sessionOwner: async (id) => (await records.outline(id))?.head ?? null,
   })
   const onRequest = getRequestListener(app.fetch)
-  for (const server of servers) {
-    server.on('request', (request, response) => {
+  threshold.open({
+    request: (request, response) => {
       watchSender(request, clock)
       underway.watch(request, response)
       return onRequest(request, response)
-    })
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => door.handle(request, socket, head))
-  }
+    },
+    upgrade: (request, socket, head) => door.handle(request, socket, head),
+  })
 
   audit.record(loadedEntry(config))
 

@@ -7,7 +7,15 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/**/*.real.test.ts', 'test/e2e/**'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.real.test.ts', 'test/e2e/**'],
+          // Properties are tried on hundreds of examples, which takes a busy machine its time.
+          testTimeout: 20_000,
+        },
+      },
       { test: { name: 'real', include: ['test/**/*.real.test.ts'], testTimeout: 20_000, hookTimeout: 20_000 } },
       {
         test: {

@@ -111,16 +111,27 @@ export class SessionBooks {
     return this.#keeper.settled(this.options.session)
   }
 
-  /** The session is over: what the provider has not accounted for is booked as far as it is known. */
+  /**
+   * The session is over. What the provider has not accounted for is booked at the most it can have come to: what was written
+   * and not heard before a line broke is billed all the same, and a budget must not be spent again on a guess too low.
+   */
   close(idleCutBy: Ms | null): void {
     for (const id of this.#open) {
       this.#booked.add(id)
-      this.#book(this.#record('response', id, 'estimate', 'unknown', this.meter.usageSoFar(id), this.options.row))
+      this.#book(this.#record('response', id, 'estimate', 'unknown', this.#neverHeard(id), this.options.row))
     }
     this.#open.clear()
     if (idleCutBy === null) return
     const saving = idleCut(idleCutBy, this.options.row, false)
     this.#book(this.#record('session', 'end', 'usage', 'completed', NOTHING, this.options.row, [saving]))
+  }
+
+  /** The most a response may have cost whose end was never heard; more only where more was heard than it may say. */
+  #neverHeard(id: string): Usage {
+    const { row } = this.options
+    const heard = this.meter.usageSoFar(id)
+    const most = this.meter.usageAtMost(id)
+    return cost(heard, row).nano > cost(most, row).nano ? heard : most
   }
 
   /** M1: how far the estimate was off when the truth came. */

@@ -231,7 +231,7 @@ export class SessionMeter {
 
   // ---- what it costs ----
 
-  /** What a response that is under way has used as far as anybody can tell; for when its usage never comes. */
+  /** What a response that is under way has used as far as anybody can tell; for when it ends without a usage. */
   usageSoFar(id: string): Usage {
     const run = this.#runs.get(id)
     if (run === undefined) return { ...NOTHING, estimated: true }

@@ -5,6 +5,7 @@ import { frameCosts } from './scenarios/frame-cost.ts'
 import { latency } from './scenarios/latency.ts'
 import { limits } from './scenarios/limits.ts'
 import { memory } from './scenarios/memory.ts'
+import { mouthToEar } from './scenarios/mouth-to-ear.ts'
 import { opening } from './scenarios/opening.ts'
 import { stalledReader } from './scenarios/stalled-reader.ts'
 import { KINDS, type Scenario, Stage } from './stage.ts'
@@ -18,6 +19,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   opening,
   audio,
   'audio-memory': audioMemory,
+  'mouth-to-ear': mouthToEar,
 }
 
 const HELP = `npm run bench -- [--only <scenario>] [--relays <names>] [--quick] [--rounds <n>] [--node <options>]

@@ -233,4 +233,4 @@ bringPackages([
   ...(forTests ? ['chromium', 'postgres', 'ffmpeg'] : []),
 ])
 // What is measured beside Parley may be missing: its rows are left out then.
-if (forBench) bringPackages(['haproxy'], say)
+if (forBench) bringPackages(['haproxy', 'chromium'], say)

@@ -23,6 +23,8 @@ export function welcome(loaded: Loaded, running: Running): string {
       '',
       '  Try a spoken conversation:',
       `    ${talk(loaded.demo.key, running)}`,
+      '  or in a browser:',
+      `    ${running.urls[0] ?? ''}/`,
     )
   } else lines.push('', `  Configured by ${loaded.file}.`)
   return `${lines.join('\n')}\n\n`

@@ -53,7 +53,7 @@ export class ParleyVoice extends HTMLElement {
 
   constructor() {
     super()
-    const root = this.attachShadow({ mode: 'open', delegatesFocus: true })
+    const root = this.attachShadow({ mode: 'open' })
     this.#runner = new CallRunner({
       address: () => this.#address(),
       secret: () => this.#secret(),
@@ -105,6 +105,10 @@ export class ParleyVoice extends HTMLElement {
   /** Begins a conversation. Browsers ask for a press of a button before they give sound. */
   start({ spoken = true }: { spoken?: boolean } = {}): void {
     this.#runner.dispatch({ type: 'start', isSpoken: spoken })
+  }
+
+  override focus(): void {
+    this.#face.focus()
   }
 
   end(): void {

@@ -135,6 +135,16 @@ export class Face {
     this.#moveFocus(look, before)
   }
 
+  /** To what is most likely wanted next. */
+  focus(): void {
+    if (this.#look?.screen === 'talking') (this.#look.isSpoken ? this.#mute : this.#input).focus()
+    else if (!this.#main.hidden) this.#main.focus()
+    else {
+      this.#title.tabIndex = -1
+      this.#title.focus()
+    }
+  }
+
   /** Microphones to choose from; one alone is no choice. */
   showDevices(devices: readonly { deviceId: string; label: string }[], chosen: string | null): void {
     this.#devices.replaceChildren(
@@ -272,12 +282,7 @@ export class Face {
   /** A button that goes away while it has the focus hands it to what comes in its place. */
   #moveFocus(look: Look, before: Look | null): void {
     if (before === null || before.screen === look.screen || this.#root.host.matches(':focus-within') === false) return
-    if (look.screen === 'talking') (look.isSpoken ? this.#mute : this.#input).focus()
-    else if (!this.#main.hidden) this.#main.focus()
-    else {
-      this.#title.tabIndex = -1
-      this.#title.focus()
-    }
+    this.focus()
   }
 }
 

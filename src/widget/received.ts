@@ -26,6 +26,11 @@ export function received(talk: Talk, session: Session, event: ServerEvent, now: 
     lines: withLine(talk.lines, id, base, change),
   })
   const notice = (what: Notice) => ({ notice: { what, until: now + NOTICE_MS } })
+  // Whatever was on its way is not waited for; an answer that was to follow it is asked for now.
+  const inFlightLost = { responseId: null, isHearing: false, wantsAnswer: false }
+  const askAgain: Effect[] = session.wantsAnswer
+    ? [{ type: 'send', event: askForAnswer(talk.microphone === 'on') }]
+    : []
 
   switch (event.type) {
     case 'session.updated':
@@ -84,9 +89,17 @@ export function received(talk: Talk, session: Session, event: ServerEvent, now: 
     case 'parley.going_away':
       return of({ session: { isGoingAway: true } })
     case 'parley.gap':
-      return of({ talk: { lines: fromItems(talk.lines, event.items) }, session: { seen: event.to, ...notice('gap') } })
+      return of({
+        talk: { lines: fromItems(talk.lines, event.items) },
+        session: { seen: event.to, ...inFlightLost, ...notice('gap') },
+        effects: askAgain,
+      })
     case 'parley.restored':
-      return of({ talk: { lines: allDone(talk.lines) }, session: { responseId: null, ...notice('restored') } })
+      return of({
+        talk: { lines: allDone(talk.lines) },
+        session: { ...inFlightLost, ...notice('restored') },
+        effects: askAgain,
+      })
     case 'parley.usage':
       return of({ talk: { costNanoUsd: event.session_cost_nano_usd } })
     case 'parley.throttled':

@@ -10,6 +10,7 @@ import { FAULTS, type Fault, type FaultCode, publicCode } from '../../src/faults
 import { ParleyClientEvent, ParleyServerEvent } from '../../src/wire/parley-events.ts'
 import { openChromium } from '../support/chromium.ts'
 import { TempFolder } from '../support/temp-folder.ts'
+import { buildWidget } from '../support/widget-build.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
@@ -94,6 +95,7 @@ describe('what the README shows, typed into a folder of its own', () => {
   }
 
   beforeAll(async () => {
+    buildWidget()
     folder = stack.use(new TempFolder()).path
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
     const [plain = 0, secure = 0, page = 0] = await freePorts(3)
@@ -129,7 +131,7 @@ describe('what the README shows, typed into a folder of its own', () => {
     },
   )
 
-  test('W3 the page talks through a secret of its backend', async () => {
+  test('W3 the pages talk through a secret of their backend', async () => {
     const address = await begin(['backend.mjs'], 'http://localhost')
     await using browser = await openChromium()
     const tab = await browser.newPage()
@@ -138,6 +140,12 @@ describe('what the README shows, typed into a folder of its own', () => {
     expect(await tab.textContent('#log')).toBe(
       'You sell shoes.\nThis is the loopback provider. It read 13 characters.\n',
     )
+    await tab.goto(`${address.trim()}/widget`)
+    const lines = tab.waitForEvent('console', (message) => message.text().startsWith('assistant'))
+    await tab.getByRole('button', { name: 'Write instead' }).click()
+    await tab.getByRole('textbox').fill('Good morning!')
+    await tab.getByRole('button', { name: 'Send' }).click()
+    expect((await lines).text()).toBe('assistant: This is the loopback provider. It read 13 characters.')
   })
 
   test('R1 the Python is Python', () => {

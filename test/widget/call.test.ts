@@ -129,6 +129,14 @@ describe('the line', () => {
     expect(world.live.talk.lines).toMatchObject([{ id: 'i', text: 'Hello' }])
   })
 
+  test('S5 an answer that was lost on the way is not waited for', () => {
+    const world = new CallWorld().connect().answer('item_a', 100)
+    world.do({ type: 'say', text: 'And tomorrow?' })
+    const after = world.hear({ type: 'parley.restored', items: 2 })
+    expect(sent(after)).toEqual([{ type: 'response.create' }])
+    expect(world.live.session).toMatchObject({ responseId: null, wantsAnswer: false })
+  })
+
   test('S5 what is said while the line is away is kept, 15 s of it, and sent in order', () => {
     const world = new CallWorld().connect()
     world.do({ type: 'closed', code: 1006 })

@@ -2,13 +2,13 @@ import { setTimeout as after } from 'node:timers/promises'
 import type { PrivateRedis } from '../test/support/private-redis.ts'
 import type { Mishap } from './chaos-plan.ts'
 import { Dice } from './dice.ts'
-import type { Fleet, Member } from './fleet.ts'
+import type { Member } from './fleet.ts'
 
-/** Makes the plan come true, each mishap at its time, until told to stop. */
+/** Makes the plan come true for these processes, each mishap at its time, until told to stop. */
 export class Conduct {
   readonly done = new Map<Mishap['kind'], number>()
   readonly #plan: readonly Mishap[]
-  readonly #fleet: Fleet
+  readonly #members: readonly Member[]
   readonly #redis: PrivateRedis
   readonly #dice: Dice
   readonly #stop = new AbortController()
@@ -16,9 +16,9 @@ export class Conduct {
   #redisIsFree: Promise<void> = Promise.resolve()
   readonly #run: Promise<void>
 
-  constructor(plan: readonly Mishap[], fleet: Fleet, redis: PrivateRedis, seed: number) {
+  constructor(plan: readonly Mishap[], members: readonly Member[], redis: PrivateRedis, seed: number) {
     this.#plan = plan
-    this.#fleet = fleet
+    this.#members = members
     this.#redis = redis
     this.#dice = Dice.of(seed, 'conduct')
     this.#run = this.#follow()
@@ -65,7 +65,7 @@ export class Conduct {
 
   async #restart(broker: number, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const member = this.#member(broker)
-    if (member.url === null) return
+    if (!member.isUp) return
     await member.end(signal)
     // What cannot start because Redis is away is started again, as whoever runs it would.
     for (let tries = 0; ; tries++) {
@@ -91,7 +91,7 @@ export class Conduct {
   }
 
   #member(broker: number): Member {
-    const member = this.#fleet.brokers[broker]
+    const member = this.#members[broker]
     if (member === undefined) throw new RangeError(`there is no broker ${broker}`)
     return member
   }

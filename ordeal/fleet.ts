@@ -2,13 +2,22 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { appendFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { PolicyInput } from '../src/config/schema.ts'
 import { ChaosLine } from './chaos-line.ts'
 import type { Dice } from './dice.ts'
 import { type Premises, policyOf } from './premises.ts'
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
-interface Places {
+/** What the policy of one process names. */
+export interface PolicyPlaces {
+  readonly provider: string
+  readonly redis: string
+  readonly dataDir: string
+  readonly ledger: string
+}
+
+export interface Places {
   /** A folder of the run's own. */
   folder: string
   /** Unix socket of Redis. */
@@ -23,8 +32,9 @@ export class Member implements AsyncDisposable {
   readonly folder: string
   readonly toRedis: ChaosLine
   readonly toProvider: ChaosLine
-  /** `http://127.0.0.1:…`; null while it is down. */
+  /** `http://127.0.0.1:…`; null while it is down, and of workers. */
   url: string | null = null
+  isUp = false
   readonly #only: 'broker' | 'workers'
   readonly #places: Places
   #child: ChildProcess | null = null
@@ -47,8 +57,8 @@ export class Member implements AsyncDisposable {
   }
 
   /** Writes the policy, also for a process that runs: it takes it up when told to (`reload`). */
-  write(premises: Premises): void {
-    const policy = policyOf(premises, {
+  write(policyAt: (at: PolicyPlaces) => PolicyInput): void {
+    const policy = policyAt({
       provider: `http://127.0.0.1:${this.toProvider.port}/v1`,
       redis: `unix:${join(this.#places.folder, `${this.name}.sock`)}`,
       dataDir: join(this.folder, 'data'),
@@ -73,16 +83,21 @@ export class Member implements AsyncDisposable {
     let head = ''
     const read = (chunk: Buffer) => {
       appendFileSync(join(this.folder, 'log'), chunk)
-      if (this.url !== null) return
+      if (this.isUp) return
       head = (head + chunk.toString('utf8')).slice(-20_000)
       const url = /Parley is running\.\s+(http:\/\/\S+)\/v1\/realtime/.exec(head)?.[1]
       if (url !== undefined && this.#child === child) this.url = url
-      if (url !== undefined || head.includes('Parley workers are running')) running.resolve()
+      if (url === undefined && !head.includes('Parley workers are running')) return
+      if (this.#child === child) this.isUp = true
+      running.resolve()
     }
     child.stdout.on('data', read)
     child.stderr.on('data', read)
     child.once('exit', () => {
-      if (this.#child === child) this.url = null
+      if (this.#child === child) {
+        this.url = null
+        this.isUp = false
+      }
       exited.resolve()
       running.reject(new Error(`${this.name} ended before it ran: ${head}`))
     })
@@ -92,6 +107,7 @@ export class Member implements AsyncDisposable {
   /** Sends the signal; resolves once the process is gone. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     this.url = null
+    this.isUp = false
     this.#child?.kill(signal)
     await this.#exited
   }
@@ -150,6 +166,6 @@ export class Fleet implements AsyncDisposable {
   }
 
   #write(premises: Premises): void {
-    for (const member of [...this.brokers, this.#workers]) member.write(premises)
+    for (const member of [...this.brokers, this.#workers]) member.write((at) => policyOf(premises, at))
   }
 }

@@ -70,7 +70,7 @@ export async function ordeal(order: Order, say: (line: string) => void): Promise
   stack.defer(() => redis.disconnect())
 
   const began = Date.now()
-  const conduct = new Conduct(plan, fleet, server, order.seed)
+  const conduct = new Conduct(plan, fleet.brokers, server, order.seed)
   let number = 0
   const crowd = async (isEnough: () => boolean) => {
     const seat = async (first: number) => {

@@ -6,7 +6,7 @@ import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { loadConfig } from './config/load-config.ts'
 import { LedgerDesk } from './ledger/ledger-desk.ts'
-import { createLogger } from './log.ts'
+import { createLogger, type Log } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { type Running, type Surroundings, serve } from './serve.ts'
 import { Store } from './store/store.ts'
@@ -36,7 +36,9 @@ async function main(): Promise<void> {
   const surroundings = { clock: systemClock, log, store, metrics, ledger, demoKey, tools }
   const broker = only === 'workers' ? null : await startBroker(loaded.config, surroundings, stack)
   let { config } = loaded
-  if (only !== 'broker') stack.use(await startWorkers({ ...surroundings, config: () => config }))
+  if (only !== 'broker') {
+    stack.use(await startWorkers({ ...surroundings, config: () => config, hopeless: () => giveUp(only, log) }))
+  }
   process.stdout.write(broker === null ? '\nParley workers are running.\n\n' : welcome(loaded, broker))
 
   process.on('SIGHUP', () => {
@@ -63,6 +65,12 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', () => stop('SIGTERM'))
   process.on('SIGINT', () => stop('SIGINT'))
+}
+
+/** Whoever runs a process of workers alone starts it anew; one that also holds sessions goes on with those. */
+function giveUp(only: string, log: Log): void {
+  log.error({}, 'the media workers of this process do no work')
+  if (only === 'workers') process.exit(1)
 }
 
 async function startBroker(

@@ -1,18 +1,30 @@
+import { join } from 'node:path'
 import { Queue, Worker } from 'bullmq'
+import { LivePolicy } from '../src/admin/live-policy.ts'
+import { openMediaCalls } from '../src/calls/open-media-calls.ts'
 import type { Clock } from '../src/clock.ts'
 import type { Config } from '../src/config/config.ts'
+import { FileDesk } from '../src/files/file-desk.ts'
 import type { Log } from '../src/log.ts'
+import type { MediaTools } from '../src/media/media-tools.ts'
+import { MediaMetrics, type Metrics } from '../src/metrics.ts'
 import { Fetcher } from '../src/net/fetcher.ts'
 import { openStorage } from '../src/storage/open-storage.ts'
+import { FileStore } from '../src/store/files.ts'
 import { Census } from '../src/store/nodes.ts'
+import { PolicyStore } from '../src/store/policy-store.ts'
 import { connectForQueue } from '../src/store/redis.ts'
 import { SessionRecords } from '../src/store/session-records.ts'
 import type { Store } from '../src/store/store.ts'
 import { TenantHooks } from '../src/store/tenant-hooks.ts'
 import { WebhookEndpoints } from '../src/store/webhook-endpoints.ts'
+import { publishJobNews } from '../src/webhooks/job-hooks.ts'
 import { WebhookQueue } from '../src/webhooks/webhook-queue.ts'
 import { startBatches } from './batches/start-batches.ts'
 import { closeWorker } from './close-worker.ts'
+import { startMediaWorkers } from './jobs/media-workers.ts'
+import { Scratch } from './jobs/scratch.ts'
+import { PROCESSORS } from './jobs/types/processors.ts'
 import { sweepSessions } from './sweep-sessions.ts'
 import { startWebhookWorker } from './webhook-worker.ts'
 
@@ -26,13 +38,31 @@ export interface WorkerDeps {
   clock: Clock
   log: Log
   store: Store
-  /** As it stands now: replaced on reload. */
+  metrics: Metrics
+  tools: MediaTools
+  /** The policy file as it stands now: replaced on reload. */
   config(): Config
+  /** Media workers take nothing, whatever is tried: the process should be started anew. */
+  hopeless(): void
 }
 
 /** Starts this process's workers: queues to processors. Dispose to drain them. */
-export async function startWorkers({ clock, log, store, config }: WorkerDeps): Promise<AsyncDisposable> {
-  const stack = new AsyncDisposableStack()
+export async function startWorkers({
+  clock,
+  log,
+  store,
+  metrics,
+  tools,
+  config: file,
+  hopeless,
+}: WorkerDeps): Promise<AsyncDisposable> {
+  await using stack = new AsyncDisposableStack()
+  const policy = stack.use(new LivePolicy(file(), new PolicyStore(store.redis, log), clock, log, () => undefined))
+  await policy.start()
+  const config = () => {
+    if (policy.file !== file()) policy.reload(file())
+    return policy.config
+  }
   const connection = connectForQueue(store.place, log)
   stack.defer(() => connection.disconnect())
 
@@ -51,21 +81,31 @@ export async function startWorkers({ clock, log, store, config }: WorkerDeps): P
   worker.on('failed', (job, error) => log.warn({ job: job?.name, why: error.message }, 'job failed'))
   worker.on('error', (error) => log.debug({ why: error.message }, 'worker waits'))
   stack.defer(() => closeWorker(worker, store.redis))
-  const hooks = stack.use(new WebhookQueue(store.redis, () => config().webhooks))
-  const tenantHooks = new TenantHooks(store.redis, () => clock.now())
+  const queue = stack.use(new WebhookQueue(store.redis, () => config().webhooks))
+  const hooks = new TenantHooks(store.redis, () => clock.now())
+  const fetcher = new Fetcher(() => config().outbound, clock)
   stack.use(
     startWebhookWorker(connection, {
-      clock,
-      log,
-      redis: store.redis,
-      fetcher: new Fetcher(() => config().outbound, clock),
-      health: new WebhookEndpoints(store.redis),
+      ...{ clock, log, redis: store.redis, fetcher, hooks, health: new WebhookEndpoints(store.redis) },
       endpoints: () => config().webhooks,
-      hooks: tenantHooks,
-      publish: (event, except) => hooks.publish(event, except),
+      publish: (event, except) => queue.publish(event, except),
     }),
   )
+
+  // Closed after the workers, so that what they bought is settled.
+  const { calls } = stack.use(await openMediaCalls({ config, clock, log, store, metrics }))
   const storage = stack.use(await openStorage(config(), clock.now()))
-  stack.use(startBatches({ clock, log, store, config, storage, tools: null }))
-  return stack
+  stack.use(startBatches({ clock, log, store, config, storage, tools }))
+  const files = new FileStore(store.redis)
+  const desk = new FileDesk({ clock, log, storage, files, tools, config })
+  stack.use(
+    await startMediaWorkers({
+      ...{ clock, log, store, config, hopeless, processors: PROCESSORS },
+      metrics: new MediaMetrics(metrics.registry),
+      workshop: { clock, config, media: tools, calls, storage, files, desk, fetcher },
+      scratch: stack.use(await Scratch.open(join(config().dataDir, 'scratch'))),
+      publish: (tenant, news, job) => publishJobNews({ config, hooks, queue }, tenant, news, job),
+    }),
+  )
+  return stack.move()
 }

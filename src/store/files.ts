@@ -99,6 +99,11 @@ export class FileStore {
     return file?.status === 'ready' ? file : null
   }
 
+  /** Whether there is a record of it, whatever its state. */
+  async exists(tenant: string, id: string): Promise<boolean> {
+    return (await fromStore(this.#redis.exists(fileKey(tenant, id)))) === 1
+  }
+
   /** A resumable upload, under way or come to its end. */
   async upload(tenant: string, id: string): Promise<UploadState | null> {
     const raw = await fromStore(this.#redis.hgetall(fileKey(tenant, id)))

@@ -13,6 +13,7 @@ import type { Store } from '../../src/store/store.ts'
 import { ms } from '../../src/units.ts'
 import { closeWorker } from '../close-worker.ts'
 import { cleanUp } from './clean-up.ts'
+import { countOrphans } from './count-orphans.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { JobOrders } from './job-orders.ts'
 import { JobWorker, PassingFailure } from './job-worker.ts'
@@ -42,6 +43,7 @@ export interface MediaWorkersDeps {
 
 const CHORES = 'parley-job-chores'
 const SWEEP_EVERY_MS = 5_000
+const DAY_MS = 86_400_000
 /** A sweep whose worker died is another's after this, ms. */
 const CHORE_LOCK_MS = 30_000
 /** Merges read and write files of one job; a few at once are enough for any number of calls. */
@@ -117,13 +119,20 @@ export async function startMediaWorkers(deps: MediaWorkersDeps): Promise<AsyncDi
   stack.defer(() => chores.close())
   const template = { name: 'sweep', opts: { removeOnComplete: 10, removeOnFail: 10 } }
   await chores.upsertJobScheduler('sweep', { every: SWEEP_EVERY_MS }, template)
+  await chores.upsertJobScheduler('count-orphans', { every: DAY_MS }, { ...template, name: 'count-orphans' })
+  const { storage, files } = workshop
   const sweeper = new Worker(
     CHORES,
-    async () => {
+    async ({ name }) => {
+      if (name === 'count-orphans') {
+        await countOrphans({ log, metrics, storage, files, store: jobs, office }, stopping.signal)
+        return
+      }
       await sweepJobs({ log, metrics, office, queues, dispatcher, follow }, stopping.signal)
       await workshop.desk.sweep(stopping.signal)
     },
-    { connection, prefix: MEDIA_PREFIX, lockDuration: CHORE_LOCK_MS, stalledInterval: CHORE_LOCK_MS },
+    // A count that takes long must not keep the sweep from being done.
+    { connection, prefix: MEDIA_PREFIX, concurrency: 2, lockDuration: CHORE_LOCK_MS, stalledInterval: CHORE_LOCK_MS },
   )
   sweeper.on('failed', (_run, error) => log.warn({ why: error.message }, 'jobs were not swept'))
   sweeper.on('error', (error) => log.debug({ why: error.message }, 'worker waits'))

@@ -133,6 +133,11 @@ export class BackOffice {
     if (members.length > 0) await this.#redis.zrem(`${keys.tenant(tenant)}:jobs:${index}`, ...members)
   }
 
+  /** Whether it stands among what is to be deleted, now or later. */
+  async isToBeDeleted(tenant: string, what: Waste['what'], id: string): Promise<boolean> {
+    return (await this.#redis.zscore(`${keys.tenant(tenant)}:jobs:waste`, `${what}:${id}`)) !== null
+  }
+
   /** Takes the result out of the record, and the events, which may tell parts of it. */
   async erase(tenant: string, id: string): Promise<void> {
     await this.#redis.jobErase(...this.#common(tenant), id)

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { JobEvent, JobStore } from '../../media/job-store.ts'
 import { keys } from '../keys.ts'
+import { fromStore } from '../limit-scripts.ts'
 
 /**
  * Tells a process's own followers that a job has news. Only numbers travel by it: who is told reads the events, so that a
@@ -22,7 +23,10 @@ export class JobFeed implements Disposable {
     })
   }
 
-  /** Calls `wake` whenever the job may have news, until disposed. Resolves once nothing can be missed any more. */
+  /**
+   * Calls `wake` whenever the job may have news, until disposed. Resolves once nothing can be missed any more; rejects with
+   * FaultError `store_unavailable`.
+   */
   async watch(tenant: string, id: string, wake: () => void): Promise<Disposable> {
     const channel = `${keys.tenant(tenant)}:job:${id}:told`
     const wakes = this.#followers.get(channel) ?? new Set()
@@ -37,7 +41,7 @@ export class JobFeed implements Disposable {
     }
     try {
       // Asked for by each follower, because the one before may still be on its way.
-      await this.#redis.subscribe(channel)
+      await fromStore(this.#redis.subscribe(channel), 'jobs cannot be followed at the moment; try again soon')
     } catch (error) {
       stop()
       throw error

@@ -4,6 +4,7 @@ import { toMs } from '../../../src/media/audio/samples.ts'
 import type { Job } from '../../../src/media/job.ts'
 import type { AudioPrepareOptions } from '../../../src/media/job-request.ts'
 import type { AudioPiece, TimeMap } from '../../../src/media/prepared-audio.ts'
+import { ms } from '../../../src/units.ts'
 import { NO_USAGE, NOTHING_SAVED } from '../accounts.ts'
 import { keepFile, keepJson } from '../keep-output.ts'
 import { openInput } from '../open-input.ts'
@@ -32,7 +33,8 @@ export const audioPrepare: Processor = {
     const json = { duration_ms: Math.round(source), kept_ms: Math.round(kept), engine, channels, codec, pieces }
     const result = await keepJson(job, tools, json, files, signal)
     const { size } = await stat(input.path)
-    const saved = { ...NOTHING_SAVED, inputMs: source, billedMs: kept, bytesIn: size, bytesSent: sent }
+    const times = { inputMs: ms(Math.round(source)), billedMs: ms(Math.round(kept)) }
+    const saved = { ...NOTHING_SAVED, ...times, bytesIn: size, bytesSent: sent }
     return { type: 'finished', result, saved, usage: NO_USAGE }
   },
 }

@@ -129,7 +129,8 @@ async function finish(
     type: 'finished',
     result: await render(job, transcript, prepared, tools, signal),
     saved: {
-      ...{ ...NOTHING_SAVED, inputMs: prepared.source, billedMs: prepared.kept, bytesIn, bytesSent },
+      ...{ ...NOTHING_SAVED, bytesIn, bytesSent },
+      ...{ inputMs: ms(Math.round(prepared.source)), billedMs: ms(Math.round(prepared.kept)) },
       ...savedOn(bill),
     },
     usage: { calls, cost, estimated },

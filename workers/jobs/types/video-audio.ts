@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Job } from '../../../src/media/job.ts'
 import type { VideoAudioOptions } from '../../../src/media/job-request.ts'
+import { ms } from '../../../src/units.ts'
 import { NO_USAGE, NOTHING_SAVED } from '../accounts.ts'
 import { keepFile } from '../keep-output.ts'
 import { openInput } from '../open-input.ts'
@@ -19,7 +20,7 @@ export const videoAudio: Processor = {
     const { id } = await keepFile(job, tools, join(tools.folder, sound.file), output, signal)
     const json = { file_id: id, mime, bytes, sha256, duration_ms: Math.round(duration) }
     const { size } = await stat(input.path)
-    const saved = { ...NOTHING_SAVED, inputMs: duration, bytesIn: size, bytesSent: bytes }
+    const saved = { ...NOTHING_SAVED, inputMs: ms(Math.round(duration)), bytesIn: size, bytesSent: bytes }
     return { type: 'finished', result: { kind: 'inline', json }, saved, usage: NO_USAGE }
   },
 }

@@ -2,6 +2,7 @@ import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Job } from '../../../src/media/job.ts'
 import type { VideoFramesOptions } from '../../../src/media/job-request.ts'
+import { ms } from '../../../src/units.ts'
 import { NO_USAGE, NOTHING_SAVED } from '../accounts.ts'
 import { keepFile, keepJson } from '../keep-output.ts'
 import { openInput } from '../open-input.ts'
@@ -42,7 +43,12 @@ export const videoFrames: Processor = {
     const json = { frames, duration_ms: duration === null ? null : Math.round(duration) }
     const result = await keepJson(job, tools, json, files, signal)
     const { size } = await stat(input.path)
-    const saved = { ...NOTHING_SAVED, inputMs: duration, bytesIn: size, ...sums }
+    const saved = {
+      ...NOTHING_SAVED,
+      inputMs: duration === null ? null : ms(Math.round(duration)),
+      bytesIn: size,
+      ...sums,
+    }
     return { type: 'finished', result, saved, usage: NO_USAGE }
   },
 }

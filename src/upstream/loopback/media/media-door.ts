@@ -68,9 +68,10 @@ export class MediaDoor {
     if (fault.silent !== undefined) return
     const { clock } = this.#options
     if (fault.delay !== undefined) await passed(clock, fault.delay)
+    const id = newId('req')
     if (reply.type !== 'refusal' && this.bills.length < MOST_RECORDS)
-      this.bills.push({ ...reply.bill, id: newId('req'), path: url.pathname, at: clock.now() })
-    write(response, reply, fault)
+      this.bills.push({ ...reply.bill, id, path: url.pathname, at: clock.now() })
+    write(response, id, reply, fault)
   }
 
   async #reply(request: IncomingMessage, url: URL, body: Buffer, fault: HttpFault): Promise<Reply> {
@@ -98,9 +99,10 @@ export class MediaDoor {
   }
 }
 
-function write(response: ServerResponse, reply: Reply, fault: HttpFault): void {
+/** `id`: of the request, which its bill has too. */
+function write(response: ServerResponse, id: string, reply: Reply, fault: HttpFault): void {
   if (fault.drop === 1) return void response.destroy()
-  const head = { 'x-request-id': newId('req') }
+  const head = { 'x-request-id': id }
   switch (reply.type) {
     case 'refusal':
       return void response

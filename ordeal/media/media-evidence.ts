@@ -1,0 +1,57 @@
+import type { Redis } from 'ioredis'
+import type { Storage } from '../../src/storage/storage.ts'
+import type { CallBill } from '../../src/upstream/loopback/media/media-door.ts'
+import type { Order } from './customer.ts'
+import type { HookReceiver } from './hook-receiver.ts'
+import type { MediaPremises } from './media-premises.ts'
+
+/** Everything that the checker looks at: what customers were told, what came out, and what is left lying about. */
+export interface MediaEvidence {
+  readonly premises: MediaPremises
+  readonly orders: ReadonlyMap<string, Order>
+  readonly doubles: readonly string[]
+  readonly oddities: readonly string[]
+  readonly hooks: HookReceiver
+  /** What the provider has billed. */
+  readonly bills: readonly CallBill[]
+  /** A line of its own to Redis, which nothing happens to. */
+  readonly redis: Redis
+  readonly storage: Storage
+  /** The ledger's file. */
+  readonly ledger: string
+  /** A door that is up. */
+  readonly door: string
+}
+
+export interface JobSeen {
+  readonly id: string
+  readonly status: string
+  readonly ended_at: string | null
+  readonly attempt: number
+  readonly error: { readonly code: string } | null
+  readonly result: { readonly type: string; readonly url?: string } | null
+  readonly usage: { readonly calls: number; readonly cost_usd_nanos: number } | null
+}
+
+/** Asks as a tenant. */
+export async function askAs(
+  { premises, door }: MediaEvidence,
+  tenant: string,
+  method: string,
+  path: string,
+): Promise<Response> {
+  const key = premises.tenants.get(tenant)?.key ?? ''
+  return fetch(`${door}${path}`, { method, headers: { authorization: `Bearer ${key}` } })
+}
+
+/** Every job of a tenant that can be seen. */
+export async function jobsOf(evidence: MediaEvidence, tenant: string): Promise<JobSeen[]> {
+  const all: JobSeen[] = []
+  for (let after = ''; ; ) {
+    const answer = await askAs(evidence, tenant, 'GET', `/v1/jobs?limit=200${after}`)
+    const page = (await answer.json()) as { data: JobSeen[]; has_more: boolean; last_id: string }
+    all.push(...page.data)
+    if (!page.has_more) return all
+    after = `&after=${page.last_id}`
+  }
+}

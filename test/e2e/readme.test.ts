@@ -97,7 +97,7 @@ describe('what the README shows, typed into a folder of its own', () => {
   beforeAll(async () => {
     buildWidget()
     folder = stack.use(new TempFolder()).path
-    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+    for (const shared of ['node_modules', 'fixtures']) symlinkSync(join(root, shared), join(folder, shared))
     const [plain = 0, secure = 0, page = 0] = await freePorts(3)
     here = (text) =>
       text
@@ -149,7 +149,7 @@ describe('what the README shows, typed into a folder of its own', () => {
   })
 
   test('R1 the Python is Python', () => {
-    run('python3', ['-m', 'py_compile', 'hello.py'])
+    run('python3', ['-m', 'py_compile', 'hello.py', 'media.py'])
   })
 
   test('V3 every metric and every route is named', async () => {

@@ -53,6 +53,13 @@ export function blockChange(a: Signals, b: Signals): number {
   return most
 }
 
+/** Mean change of all blocks, of 255. */
+export function meanChange(a: Signals, b: Signals): number {
+  let sum = 0
+  for (let i = 0; i < a.blocks.length; i++) sum += Math.abs((a.blocks[i] as number) - (b.blocks[i] as number))
+  return sum / a.blocks.length
+}
+
 /** Share of the pixels whose colour is not in the other frame, 0 to 1. */
 export function colourChange(a: Signals, b: Signals): number {
   let sum = 0

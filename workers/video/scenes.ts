@@ -1,4 +1,4 @@
-import { blockChange, colourChange, type Signals } from './frame-signals.ts'
+import { blockChange, colourChange, meanChange, type Signals } from './frame-signals.ts'
 
 /** Frames a second that are compared. */
 export const RATE = 5
@@ -15,6 +15,14 @@ const NEW_LINE = 6
 const CUT = 0.12
 /** And so many times what its own motion usually changes: a fast pan is no cut. */
 const CUT_TO_MOTION = 2.2
+/** Or so much more than that: where half of it changes anyway, all of it is a cut. */
+const CUT_OVER_MOTION = 0.25
+/**
+ * Between pictures of the same colours a cut is a jump: all blocks together change by so much from one frame to the next, of
+ * 255, and by so many times what they usually do. Pans of those films changed 9 at most.
+ */
+const JUMP = 14
+const JUMP_TO_STEPS = 4
 /** Share of a new value in the usual motion: about two seconds' worth. */
 const MOTION_SHARE = 0.1
 /** After a cut the new picture has settled when it changes no more than this from frame to frame, or at the latest after. */
@@ -43,6 +51,10 @@ export class Scenes {
   #stillFor = 0
   /** What a second usually changes while nothing is cut. */
   #motion = 0
+  /** And what a frame usually changes; null before the second. */
+  #steps: number | null = null
+  /** The cut was a jump, so that what comes is new whatever its colours. */
+  #jumped = false
   /** Frames since a cut that nothing was kept for yet; null where there is none. */
   #sinceCut: number | null = 0
 
@@ -53,9 +65,7 @@ export class Scenes {
     if (this.#recent.push(frame) > WINDOW) this.#recent.shift()
     if (before === undefined || secondAgo === undefined) return
     this.#stillFor = blockChange(before, frame) <= STILL ? this.#stillFor + 1 : 0
-    const change = colourChange(secondAgo, frame)
-    if (change > Math.max(CUT, this.#motion * CUT_TO_MOTION)) this.#sinceCut ??= 0
-    else this.#motion += (change - this.#motion) * MOTION_SHARE
+    if (this.#isCut(secondAgo, before, frame)) this.#sinceCut ??= 0
     if (this.#sinceCut !== null) this.#sinceCut++
     if (frame.isBlank) return
     if (this.#stillFor >= STILL_FRAMES) this.#judgeStill(frame)
@@ -68,6 +78,22 @@ export class Scenes {
     return best.sort((a, b) => a.index - b.index)
   }
 
+  #isCut(secondAgo: Signals, before: Signals, frame: Signals): boolean {
+    const step = meanChange(before, frame)
+    const isJump = this.#steps !== null && step > Math.max(JUMP, this.#steps * JUMP_TO_STEPS)
+    this.#steps ??= step
+    this.#steps += (step - this.#steps) * MOTION_SHARE
+    if (isJump) {
+      this.#jumped = true
+      return true
+    }
+    const change = colourChange(secondAgo, frame)
+    const usual = Math.min(this.#motion * CUT_TO_MOTION, this.#motion + CUT_OVER_MOTION)
+    if (change > Math.max(CUT, usual)) return true
+    this.#motion += (change - this.#motion) * MOTION_SHARE
+    return false
+  }
+
   #judgeStill(frame: Signals): void {
     this.#sinceCut = null
     if (this.#last === null || blockChange(this.#last, frame) > NEW_LINE) this.#keep(frame)
@@ -75,7 +101,7 @@ export class Scenes {
 
   #judgeMoving(frame: Signals): void {
     this.#sinceCut = null
-    if (this.#last === null || colourChange(this.#last, frame) > CUT) this.#keep(frame)
+    if (this.#last === null || this.#jumped || colourChange(this.#last, frame) > CUT) this.#keep(frame)
   }
 
   #hasSettled(before: Signals, frame: Signals): boolean {
@@ -87,5 +113,6 @@ export class Scenes {
     const news = this.#last === null ? Number.POSITIVE_INFINITY : blockChange(this.#last, frame)
     this.kept.push({ index: this.#index, news })
     this.#last = frame
+    this.#jumped = false
   }
 }

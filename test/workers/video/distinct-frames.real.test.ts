@@ -20,9 +20,7 @@ const TINTS = ['#f40', '#08f', '#2a2']
 async function film(ffmpeg: string): Promise<string> {
   const frames: Buffer[] = []
   for (const [i, tint] of TINTS.entries()) {
-    const picture = sharp(await photograph(WIDTH + 60, HEIGHT, i + 1))
-      .greyscale()
-      .tint(tint)
+    const picture = sharp(await photograph(WIDTH + 60, HEIGHT, i + 1)).tint(tint)
     const wide = await picture.toColourspace('srgb').png().toBuffer()
     for (let frame = 0; frame < 3 * FRAMES_A_SECOND; frame++) {
       const left = frame * 2
@@ -36,6 +34,7 @@ async function film(ffmpeg: string): Promise<string> {
     const slide = sharp({ create: { width: WIDTH, height: HEIGHT, channels: 3, background: '#fff' } })
     const still = await slide
       .composite([{ input: box, left: 40, top: 30 }])
+      .removeAlpha()
       .raw()
       .toBuffer()
     for (let frame = 0; frame < 2 * FRAMES_A_SECOND; frame++) frames.push(still)

@@ -20,41 +20,27 @@ import { accountsOfViewer } from './broker/session-accounts.ts'
 import { Till } from './broker/till.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/config.ts'
-import { jobLimitsOf } from './config/job-limits.ts'
 import { certificateFor } from './config/tls.ts'
-import { FileDesk } from './files/file-desk.ts'
-import { ResumableUploads } from './files/resumable-upload.ts'
-import { UploadLocks } from './files/upload-locks.ts'
 import { createApp } from './http/app.ts'
-import type { DropIns } from './http/drop-ins/drop-in-deps.ts'
 import { openDropIns } from './http/drop-ins/open-drop-ins.ts'
 import { Underway } from './http/drop-ins/underway.ts'
+import { openMediaDoor } from './http/media/open-media-door.ts'
 import { installRoutes } from './http/routes.ts'
 import { watchSender } from './http/slow-senders.ts'
 import { Threshold } from './http/threshold.ts'
-import { JobDesk } from './jobs/job-desk.ts'
 import type { LedgerDesk } from './ledger/ledger-desk.ts'
 import { dayOf } from './ledger/period.ts'
 import type { Log } from './log.ts'
+import type { MediaTools } from './media/media-tools.ts'
 import type { Metrics } from './metrics.ts'
-import { openStorage } from './storage/open-storage.ts'
-import { BatchStore } from './store/batches.ts'
 import { Counters } from './store/counters.ts'
-import { FileStore } from './store/files.ts'
-import { IdempotentRequests } from './store/idempotent-requests.ts'
-import { JobFeed } from './store/jobs/job-feed.ts'
-import { RedisJobStore } from './store/jobs/redis-job-store.ts'
 import { counterAccount, LedgerCounters } from './store/ledger-counters.ts'
 import { Nodes } from './store/nodes.ts'
 import { ObjectiveWatch } from './store/objective-watch.ts'
 import { PolicyStore } from './store/policy-store.ts'
-import { connectForFeed } from './store/redis.ts'
 import { RedisLimitStore } from './store/redis-limit-store.ts'
-import { RequestRate } from './store/request-rate.ts'
 import { SessionRecords } from './store/session-records.ts'
 import type { Store } from './store/store.ts'
-import { StreamSlots } from './store/stream-slots.ts'
-import { TenantHooks } from './store/tenant-hooks.ts'
 import { later, ms } from './units.ts'
 import { Loopback } from './upstream/loopback/server.ts'
 import { Upstreams } from './upstream/upstreams.ts'
@@ -72,7 +58,7 @@ export interface Surroundings {
   /** Null where this process keeps no ledger. */
   ledger: LedgerDesk | null
   /** The work on media; null where this process does none, and then has no drop-ins. */
-  tools?: DropIns['tools'] | null
+  tools?: MediaTools | null
   /** Of the built-in set-up, for the landing page; left out where keys are an operator's own. */
   demoKey?: string | null
 }
@@ -174,16 +160,7 @@ export async function serve(
     step: () => objective.step(),
   })
 
-  const storage = stack.use(await openStorage(config, clock.now()))
-  const files = new FileStore(redis)
-  const fileDeps = { clock, log, storage, files, tools: null, config: current }
-  const desk = new FileDesk(fileDeps)
-  const jobs = new RedisJobStore(redis, {
-    limits: (tenant) => jobLimitsOf(current(), tenant),
-    queue: () => current().media.queue,
-  })
-  const feed = stack.use(new JobFeed(connectForFeed(store.place, log)))
-  const jobDesk = new JobDesk({ clock, jobs, feed, files, desk, storage, config: current })
+  const media = stack.use(await openMediaDoor({ config: current, clock, log, store, webhooks: hooks, tools }))
 
   const threshold = new Threshold()
   const servers: Server[] = []
@@ -221,7 +198,11 @@ export async function serve(
   const all = { config: current, clock, log, metrics, secrets, records, keeper, nodes, directory, admission }
   const door = new Door(all)
   let isDraining = false
-  const app = createApp({ log, metrics, unready: async () => (isDraining ? 'draining' : store.unwell()) })
+  const app = createApp({
+    log,
+    metrics,
+    unready: async () => (isDraining ? 'draining' : ((await store.unwell()) ?? media.unwell())),
+  })
   installRoutes(app, {
     config: current,
     policy,
@@ -235,23 +216,10 @@ export async function serve(
     accountsOf: (principal) => accountsOfViewer(current(), principal),
     prices: () => current().prices.sheet,
     pricedModel: (model, at) => till.pricedModel(model, at),
-    ownFile: (tenant, id) => files.read(tenant, id),
+    ownFile: (tenant, id) => media.files.read(tenant, id),
     book: (record) => till.book(record),
     log,
-    storage,
-    files,
-    desk,
-    jobs,
-    feed,
-    jobDesk,
-    hooks: new TenantHooks(redis, () => clock.now()),
-    deliver: (event, recipients) => hooks.deliver(event, recipients),
-    batches: new BatchStore(redis, () => current().media.queue.keepRecords),
-    uploads: new ResumableUploads(fileDeps, desk),
-    locks: new UploadLocks(clock),
-    slots: new StreamSlots(redis),
-    once: new IdempotentRequests(redis, clock),
-    rate: new RequestRate(redis),
+    ...media,
     dropIns,
     sessionOwner: async (id) => (await records.outline(id))?.head ?? null,
   })

@@ -43,8 +43,8 @@ export class Store implements AsyncDisposable {
   /** Why nothing should rely on it now; null when it is well. */
   async unwell(): Promise<string | null> {
     if (this.#embedded?.isHealthy === false) return 'the embedded redis keeps dying'
-    return this.redis.ping().then(
-      () => null,
+    return this.redis.info('memory').then(
+      (info) => (isNearlyFull(info) ? 'redis is nearly full' : null),
       () => 'redis is away',
     )
   }
@@ -53,4 +53,13 @@ export class Store implements AsyncDisposable {
     this.redis.disconnect()
     await this.#embedded?.[Symbol.asyncDispose]()
   }
+}
+
+/** Share of its memory beyond which Redis should get no more work: at its limit every write fails. */
+const FULL_FROM = 0.9
+
+function isNearlyFull(info: string): boolean {
+  const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0)
+  const most = field('maxmemory')
+  return most > 0 && field('used_memory') > most * FULL_FROM
 }

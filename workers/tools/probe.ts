@@ -101,7 +101,10 @@ export const probe: Task<{ path: string }, Probed> = async ({ path }, context) =
   const sniffed = await sniffFile(path)
   const { format, mime } = sniffed
   if (sniffed.kind === 'image') {
-    return { kind: 'image', format, mime, duration: null, channels: null, width: null, height: null, pages: null }
+    // Only where there is a picture: the library for them takes a while to load.
+    const { readHeader } = await import('../pictures/header.ts')
+    const { size, pages } = await readHeader(path, context.mostPixels)
+    return { kind: 'image', format, mime, duration: null, channels: null, ...size, pages }
   }
   const found = await probeSound(path, sniffed, context)
   const isVideo = sniffed.kind === 'container' && found.isVideo

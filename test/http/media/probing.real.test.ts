@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { speech } from '../../../fixtures/index.ts'
+import { FileStore } from '../../../src/store/files.ts'
+import { MediaCaller } from '../../support/media-caller.ts'
+import { Parley } from '../../support/parley.ts'
+
+const V = { 'Tus-Resumable': '1.0.0' }
+const recording = readFileSync(speech.order.file)
+
+describe('files where media is looked into', () => {
+  const stack = new AsyncDisposableStack()
+  let parley: Parley
+  let mine: MediaCaller
+
+  beforeAll(async () => {
+    parley = stack.use(await Parley.start({ tools: true }))
+    mine = new MediaCaller(parley)
+  }, 60_000)
+  afterAll(() => stack.disposeAsync())
+
+  test('Q3 a recording is told by what it is, whatever it is called', async () => {
+    const { body } = await mine.upload(recording, '?filename=picture.png', { 'Content-Type': 'image/png' })
+    expect(body).toMatchObject({ mime: 'audio/wav', media: { kind: 'audio', format: 'wav', channels: 1 } })
+    expect(body.media.duration_ms).toBeGreaterThan(1_000)
+    const content = await mine.open('GET', body.urls.content)
+    expect(content.headers.get('content-type')).toBe('audio/wav')
+    expect(Buffer.from(await content.arrayBuffer()).equals(recording)).toBe(true)
+    const wrong = await mine.post('/v1/jobs', { type: 'image.prepare', input: { file_id: body.id } })
+    expect(wrong.body.errors).toMatchObject([{ pointer: '/input/file_id', code: 'unsupported_media' }])
+  })
+
+  test('Q4 a picture is as well', async () => {
+    const blank = { create: { width: 40, height: 30, channels: 3, background: '#fff' } } as const
+    const { body } = await mine.upload(await sharp(blank).png().toBuffer())
+    expect(body).toMatchObject({
+      mime: 'image/png',
+      media: { kind: 'image', width: 40, height: 30, duration_ms: null },
+    })
+  })
+
+  test('Q1 what is no media is refused and gone, in one request or in many; lines of a batch are not looked into', async () => {
+    const before = await new FileStore(parley.store.redis).held('acme')
+    const garbage = randomBytes(5_000)
+    const refused = await mine.upload(garbage)
+    expect(refused.status, refused.text).toBe(415)
+    expect(refused.body.code).toBe('unsupported_media')
+    const begun = await mine.ask('POST', '/v1/uploads', { headers: { ...V, 'Upload-Length': '5000' } })
+    const path = begun.headers.get('location') ?? ''
+    const headers = { ...V, 'Upload-Offset': '0', 'Content-Type': 'application/offset+octet-stream' }
+    const last = await mine.ask('PATCH', path, { headers, body: garbage })
+    expect([last.status, last.body.code]).toEqual([415, 'unsupported_media'])
+    expect((await mine.ask('HEAD', path, { headers: V })).status).toBe(404)
+    const inline = { type: 'audio.prepare', input: { data: garbage.toString('base64') } }
+    expect((await mine.post('/v1/jobs', inline)).status).toBe(415)
+    expect(await new FileStore(parley.store.redis).held('acme')).toEqual(before)
+    const lines = await mine.upload('{}\n', '?purpose=batch')
+    expect(lines.body).toMatchObject({ purpose: 'batch', media: null })
+  })
+})

@@ -1,13 +1,23 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pages, speech } from '../../fixtures/index.ts'
 import { EXAMPLE_FILE } from '../../src/http/media/examples.ts'
+import { findFfmpeg } from '../../workers/tools/find-ffmpeg.ts'
 import { checkAnswer, type Operation, operations } from '../support/api-document.ts'
 import { type Answer, MediaCaller } from '../support/media-caller.ts'
-import { other, Parley } from '../support/parley.ts'
+import { other, Parley, silent, TempFolder } from '../support/parley.ts'
 
 const batchDoor = operations.filter(({ path }) => /^\/v1\/(files|uploads|jobs|batches|webhook_)/.test(path))
 const withExamples = operations.flatMap((operation) =>
   operation.examples.map((example) => ({ operation, example, title: `${operation.path}-${example.name}` })),
 )
+const media = {
+  audio: readFileSync(speech.order.file),
+  image: readFileSync(pages.receipt.file),
+  video: Buffer.alloc(0),
+}
 const V = { 'Tus-Resumable': '1.0.0' }
 
 describe('the document against the server', () => {
@@ -28,16 +38,23 @@ describe('the document against the server', () => {
       'gpt-vision': { provider: 'play', kind: 'vision' as const },
     }
     parley = stack.use(await Parley.start({ policy: { plans, models }, ledger: true, tools: true }))
+    const film = join(stack.use(new TempFolder()).path, 'film.mp4')
+    const { file: ffmpeg } = await findFfmpeg(undefined, process.env.PATH, silent)
+    const inputs = ['-f', 'lavfi', '-i', 'testsrc=d=1:s=160x120', '-f', 'lavfi', '-i', 'sine=d=1', '-shortest']
+    execFileSync(ffmpeg, ['-nostdin', '-loglevel', 'error', ...inputs, film])
+    media.video = readFileSync(film)
     mine = new MediaCaller(parley)
     theirs = new MediaCaller(parley, other.key)
-    const body = { id: '' }
-    const made = (answer: Answer): string => (answer.body ?? body).id
-    const file = made(await mine.upload('RIFF'))
+    const made = (answer: Answer): string => {
+      if (answer.body?.id === undefined) throw new Error(answer.text)
+      return answer.body.id as string
+    }
+    const file = made(await mine.upload(media.audio))
     const line = {
       custom_id: 'a',
       method: 'POST',
       url: '/v1/jobs',
-      body: { type: 'video.audio', input: { data: 'AAAA' } },
+      body: { type: 'audio.prepare', input: { url: 'https://example.com/a.mp3' } },
     }
     const batchFile = made(await mine.upload(JSON.stringify(line), '?purpose=batch'))
     const begun = await mine.ask('POST', '/v1/uploads', { headers: { ...V, 'Upload-Length': '10' } })
@@ -76,7 +93,8 @@ describe('the document against the server', () => {
   test.each(withExamples)(
     'V3 the example $title is taken, and answered as the document says',
     async ({ operation, example }) => {
-      const bytes = operation.path === '/v1/batches' ? ids.batchFile : ((await mine.upload('RIFF')).body.id as string)
+      const kind = (example.value as { type?: string }).type?.split('.')[0] as keyof typeof media | undefined
+      const bytes = kind === undefined ? ids.batchFile : ((await mine.upload(media[kind])).body.id as string)
       const body = JSON.stringify(example.value).replaceAll(EXAMPLE_FILE, bytes)
       const answer = await mine.ask(operation.method, operation.path.replace('{id}', ids.hook), {
         headers: { 'Content-Type': 'application/json', 'Idempotency-Key': `${operation.path}-${example.name}` },

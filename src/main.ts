@@ -19,6 +19,26 @@ async function main(): Promise<void> {
   const loaded = loadConfig()
   const log = createLogger(loaded.config.logLevel)
   const stack = new AsyncDisposableStack()
+  // A signal may come as soon as the first listener is open; it waits until everything stands, and then ends it.
+  const started = Promise.withResolvers<void>()
+  let broker: Running | null = null
+  let isStopping = false
+  const stop = (signal: string) => {
+    log.info({ signal }, isStopping ? 'second signal: stopping now' : 'draining')
+    if (isStopping) return broker === null ? process.exit(1) : broker.stopNow()
+    isStopping = true
+    return void started.promise
+      .then(() => drain(broker, stack))
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ err: error }, 'drain failed')
+          process.exit(1)
+        },
+      )
+  }
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  process.on('SIGINT', () => stop('SIGINT'))
   const store = stack.use(await Store.open(loaded.config, loaded.path, systemClock, log))
   const metrics = new Metrics()
   const ledger = stack.use(
@@ -34,11 +54,12 @@ async function main(): Promise<void> {
   const settings = { ...loaded.config.media.tools, path: loaded.path }
   const tools = stack.use(await IsolatedMediaTools.start(settings, systemClock, log))
   const surroundings = { clock: systemClock, log, store, metrics, ledger, demoKey, tools }
-  const broker = only === 'workers' ? null : await startBroker(loaded.config, surroundings, stack)
+  if (only !== 'workers') broker = await startBroker(loaded.config, surroundings, stack)
   let { config } = loaded
   if (only !== 'broker') {
     stack.use(await startWorkers({ ...surroundings, config: () => config, hopeless: () => giveUp(only, log) }))
   }
+  started.resolve()
   process.stdout.write(broker === null ? '\nParley workers are running.\n\n' : welcome(loaded, broker))
 
   process.on('SIGHUP', () => {
@@ -50,21 +71,6 @@ async function main(): Promise<void> {
       log.error({ why: String(error) }, 'configuration not reloaded: the old one stays')
     }
   })
-  let isStopping = false
-  const stop = (signal: string) => {
-    log.info({ signal }, isStopping ? 'second signal: stopping now' : 'draining')
-    if (isStopping) return broker?.stopNow()
-    isStopping = true
-    return void drain(broker, stack).then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.error({ err: error }, 'drain failed')
-        process.exit(1)
-      },
-    )
-  }
-  process.on('SIGTERM', () => stop('SIGTERM'))
-  process.on('SIGINT', () => stop('SIGINT'))
 }
 
 /** Whoever runs a process of workers alone starts it anew; one that also holds sessions goes on with those. */

@@ -132,8 +132,8 @@ export class JobDesk {
   }
 }
 
-/** The sound of a video may be asked for as well. */
-function fitsKind(type: Job['type'], { kind }: Probed): boolean {
+/** Whether a job of a type can do anything with such a file. The sound of a video may be asked for as well. */
+export function fitsKind(type: Job['type'], { kind }: Probed): boolean {
   if (type.startsWith('image.')) return kind === 'image'
   return type.startsWith('audio.') ? kind !== 'image' : kind === 'video'
 }

@@ -45,6 +45,10 @@ export const JOB_EXAMPLES = {
     summary: 'The few frames of a video that differ',
     value: { type: 'video.frames', input: file, options: { max_frames: 20 } },
   },
+  dryRun: {
+    summary: 'What it would do and cost, without doing it',
+    value: { type: 'audio.transcribe', input: file, dry_run: true },
+  },
   url: {
     summary: 'From elsewhere: fetched by a worker',
     value: { type: 'audio.transcribe', input: { url: 'https://example.com/call.mp3' } },

@@ -10,6 +10,7 @@ import { isEnded, type Job } from '../../media/job.ts'
 import { JobRequest } from '../../media/job-request.ts'
 import type { FileStore } from '../../store/files.ts'
 import { ms } from '../../units.ts'
+import { type DryRunDeps, dryRun, JobPlanView } from './dry-run.ts'
 import { JOB_EXAMPLES } from './examples.ts'
 import type { GuardDeps } from './guard.ts'
 import { canonical, idempotencyOf } from './idempotency-key.ts'
@@ -18,7 +19,7 @@ import { filterOf, JobQuery } from './job-query.ts'
 import { IdempotencyHeader, page, pageOf, problems } from './schemas.ts'
 import { cancelAfter, preferredWait } from './waiting.ts'
 
-export interface JobRouteDeps extends GuardDeps, JobEventDeps {
+export interface JobRouteDeps extends GuardDeps, JobEventDeps, DryRunDeps {
   jobDesk: JobDesk
   files: FileStore
   audit: Audit
@@ -40,7 +41,10 @@ const create = createRoute({
     body: { content: { 'application/json': { schema: JobRequest, examples: JOB_EXAMPLES } }, required: true },
   },
   responses: {
-    200: answer('It has ended within the wait that was asked for'),
+    200: {
+      description: 'It has ended within the wait that was asked for; or, with `dry_run`, what it would do and cost',
+      content: { 'application/json': { schema: z.union([JobView, JobPlanView]) } },
+    },
     202: answer('It waits, or runs'),
     ...problems(402, 409, 413, 415, 507),
   },
@@ -124,6 +128,7 @@ export function jobRoutes(app: OpenAPIHono, deps: JobRouteDeps): void {
     const { principal } = c.var
     const context = { config: deps.config(), principal, now: clock.now(), batch: null }
     const order = orderJob(body, { ...context, cancelAfter: cancelAfter(c) })
+    if (body.dry_run) return c.json(await dryRun(order, deps, c.req.raw.signal), 200)
     const idempotency = idempotencyOf(c, `${c.req.header('cancel-after') ?? ''}\n${canonical(body)}`)
     const { type, job } = await jobDesk.create(order, idempotency, c.req.raw.signal)
     if (type === 'replayed') c.header('Idempotent-Replayed', 'true')

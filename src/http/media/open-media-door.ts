@@ -32,7 +32,7 @@ export interface OpenMediaDoorDeps {
 }
 
 /** What the routes of the batch door need that no other part of a node has. */
-export type MediaDoor = Omit<MediaRouteDeps, 'config' | 'clock' | 'log' | 'secrets' | 'audit'> & {
+export type MediaDoor = Omit<MediaRouteDeps, 'config' | 'clock' | 'log' | 'secrets' | 'audit' | 'dropIns'> & {
   /** Why nothing should be brought here now; null while it can. */
   unwell(): Promise<string | null>
 } & AsyncDisposable

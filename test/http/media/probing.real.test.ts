@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { speech } from '../../../fixtures/index.ts'
+import { pages, pcm, silence, speech } from '../../../fixtures/index.ts'
 import { FileStore } from '../../../src/store/files.ts'
+import { wav } from '../../../src/talk/wav.ts'
 import { MediaCaller } from '../../support/media-caller.ts'
 import { Parley } from '../../support/parley.ts'
 
@@ -58,5 +59,36 @@ describe('files where media is looked into', () => {
     expect(await new FileStore(parley.store.redis).held('acme')).toEqual(before)
     const lines = await mine.upload('{}\n', '?purpose=batch')
     expect(lines.body).toMatchObject({ purpose: 'batch', media: null })
+  })
+
+  test('Q1 a dry run says what a job would do and cost, and makes none', async () => {
+    const file = (await mine.upload(wav(Buffer.concat([pcm(speech.order), silence(20_000)])))).body
+    const ask = (body: object) => mine.post('/v1/jobs', { input: { file_id: file.id }, dry_run: true, ...body })
+    const plan = await ask({ type: 'audio.transcribe' })
+    expect(plan.status, plan.text).toBe(200)
+    expect(plan.body).toMatchObject({
+      object: 'job_plan',
+      model: 'gpt-transcribe',
+      input_file_id: file.id,
+      pictures: null,
+    })
+    const { audio, estimate } = plan.body
+    expect(audio.input_ms).toBeGreaterThan(20_000)
+    expect(audio.kept_ms).toBeLessThan(audio.input_ms - 18_000)
+    expect(audio.pieces_ms.length).toBe(1)
+    expect(estimate.saved.nano).toBeGreaterThan(0)
+    expect(estimate.with_parley.cost.nano).toBeLessThan(estimate.without_parley.cost.nano)
+    const prepared = await ask({ type: 'audio.prepare' })
+    expect(prepared.body).toMatchObject({ audio: { kept_ms: audio.kept_ms }, estimate: null })
+    expect((await mine.get('/v1/jobs')).body.data).toEqual([])
+
+    const picture = (await mine.upload(readFileSync(pages.page.file))).body
+    const seen = await ask({ type: 'image.prepare', input: { file_id: picture.id } })
+    expect(seen.body).toMatchObject({ audio: null, estimate: null, pictures: { count: 1, sent_as_text: false } })
+    expect(seen.body.pictures.tokens).toBeLessThanOrEqual(seen.body.pictures.tokens_without_parley)
+    const url = await ask({ type: 'audio.transcribe', input: { url: 'https://example.com/a.mp3' } })
+    expect(url.body.errors).toMatchObject([{ pointer: '/input', code: 'not_supported' }])
+    const wrong = await ask({ type: 'image.prepare' })
+    expect(wrong.body.errors).toMatchObject([{ code: 'unsupported_media' }])
   })
 })

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { soundWish } from '../../../src/jobs/sound-wish.ts'
 import { toMs } from '../../../src/media/audio/samples.ts'
 import type { Job } from '../../../src/media/job.ts'
 import type { AudioPrepareOptions } from '../../../src/media/job-request.ts'
@@ -9,7 +10,6 @@ import { NO_USAGE, NOTHING_SAVED } from '../accounts.ts'
 import { keepFile, keepJson } from '../keep-output.ts'
 import { openInput } from '../open-input.ts'
 import type { Finished, JobTools, Processor } from '../processor.ts'
-import { soundWish } from './sound-wish.ts'
 
 /** `audio.prepare`: the pieces of a recording in which somebody speaks, and the way back to its own time line. */
 export const audioPrepare: Processor = {

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FAULTS, type FaultCode, FaultError } from '../../../src/faults.ts'
+import { soundWish } from '../../../src/jobs/sound-wish.ts'
 import { emptyTranscript, mergeTranscripts } from '../../../src/media/audio/merge-transcripts.ts'
 import { renderTranscript } from '../../../src/media/audio/render-transcript.ts'
 import { boundsOf } from '../../../src/media/audio/time-map.ts'
@@ -17,7 +18,6 @@ import { WorkFolder } from '../work-folder.ts'
 import { addBills, type Bill, NO_BILL, payerOf, savedOn } from './bill.ts'
 import { hearPiece } from './hear-piece.ts'
 import type { HeardPart } from './heard.ts'
-import { soundWish } from './sound-wish.ts'
 
 /** What the preparation of a recording has left in the job's folder; written last, so that all it names is there. */
 interface Manifest {

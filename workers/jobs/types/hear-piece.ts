@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Paid } from '../../../src/calls/media-calls.ts'
 import type { TranscriptionAnswer, TranscriptionCall } from '../../../src/calls/media-provider.ts'
 import type { Config } from '../../../src/config/config.ts'
+import { soundWish } from '../../../src/jobs/sound-wish.ts'
 import { halvesOf, halving, isCutShort } from '../../../src/media/audio/recut.ts'
 import { toMs } from '../../../src/media/audio/samples.ts'
 import type { Job } from '../../../src/media/job.ts'
@@ -12,7 +13,6 @@ import { type Ms, ms } from '../../../src/units.ts'
 import type { JobTools } from '../processor.ts'
 import { addBills, type Bill, billOf, escalationOf, payerOf } from './bill.ts'
 import { type HeardHalf, type HeardPart, heardIn } from './heard.ts'
-import { soundWish } from './sound-wish.ts'
 
 /** An answer that breaks off is asked for again in halves, and once more in quarters. */
 const MOST_CUTS = 2

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pictureTarget } from '../../../src/jobs/picture-target.ts'
 import type { Job } from '../../../src/media/job.ts'
 import type { ImagePrepareOptions } from '../../../src/media/job-request.ts'
 import type { PreparedPicture, PreparePicture } from '../../../src/media/prepared-picture.ts'
@@ -7,7 +8,6 @@ import { NO_USAGE, NOTHING_SAVED } from '../accounts.ts'
 import { keepFile, keepJson } from '../keep-output.ts'
 import { openInput } from '../open-input.ts'
 import type { Finished, JobTools, Processor } from '../processor.ts'
-import { pictureTarget } from './picture-target.ts'
 
 /** `image.prepare`: the picture with the fewest tokens that still shows what matters. */
 export const imagePrepare: Processor = {

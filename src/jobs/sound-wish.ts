@@ -1,8 +1,8 @@
-import type { Config, ProviderConfig } from '../../../src/config/config.ts'
-import { type Listener, pieceLimits } from '../../../src/media/audio/piece-limits.ts'
-import type { AudioPrepareOptions } from '../../../src/media/job-request.ts'
-import type { PrepareAudio } from '../../../src/media/prepared-audio.ts'
-import { ms } from '../../../src/units.ts'
+import type { Config, ProviderConfig } from '../config/config.ts'
+import { type Listener, pieceLimits } from '../media/audio/piece-limits.ts'
+import type { AudioPrepareOptions } from '../media/job-request.ts'
+import type { PrepareAudio } from '../media/prepared-audio.ts'
+import { ms } from '../units.ts'
 
 /** How a recording is to be prepared for whoever may hear it: the model's limits, its fallbacks' too, and the caller's wish. */
 export function soundWish(options: AudioPrepareOptions, config: Config): PrepareAudio {

@@ -1,5 +1,5 @@
-import type { Config } from '../../../src/config/config.ts'
-import type { PictureTarget } from '../../../src/media/picture-target.ts'
+import type { Config } from '../config/config.ts'
+import type { PictureTarget } from '../media/picture-target.ts'
 
 /** Makers of models by the beginnings of their names, for models that this installation does not buy from. */
 const MAKERS = [

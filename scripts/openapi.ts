@@ -1,5 +1,10 @@
-// Writes the document of all routes. A test compares it with what the routes say.
+// Writes the documents of both doors. Tests compare them with what the routes and the events say.
 import { writeFileSync } from 'node:fs'
 import { apiDocument } from '../src/http/document.ts'
+import { liveDocument } from '../src/http/live-document.ts'
 
-writeFileSync(new URL('../openapi.json', import.meta.url), `${JSON.stringify(apiDocument(), null, 2)}\n`)
+const write = (name: string, document: unknown) =>
+  writeFileSync(new URL(`../${name}`, import.meta.url), `${JSON.stringify(document, null, 2)}\n`)
+
+write('openapi.json', apiDocument())
+write('asyncapi.json', liveDocument())

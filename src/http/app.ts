@@ -5,6 +5,7 @@ import { FAULTS, type Fault, FaultError, publicCode } from '../faults.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { DOCUMENT } from './document-head.ts'
+import { liveDocument } from './live-document.ts'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -60,6 +61,8 @@ export function createApp(deps: AppDeps): OpenAPIHono {
   })
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
   app.doc31('/openapi.json', DOCUMENT)
+  const live = liveDocument()
+  app.get('/asyncapi.json', (c) => c.json(live))
   app.notFound(() => {
     throw new FaultError('not_found', 'There is nothing at this address.')
   })

@@ -220,6 +220,7 @@ export async function serve(
     book: (record) => till.book(record),
     log,
     ...media,
+    mediaUse: (tenant) => media.use(tenant),
     dropIns,
     sessionOwner: async (id) => (await records.outline(id))?.head ?? null,
   })

@@ -10,6 +10,14 @@ export interface LimitRouteDeps extends ViewerDeps {
   limits: LimitStore
   /** The accounts that a principal may look at; for the operator, who is null, the installation's alone. */
   accountsOf(principal: Principal | null): readonly Account[]
+  /** What a tenant's files take; left out where there is no batch door. */
+  mediaUse?(tenant: string): Promise<MediaUse>
+}
+
+/** Bytes and number of a tenant's files. Null: no limit. */
+export interface MediaUse {
+  readonly storage: { readonly limit: number | null; readonly now: number }
+  readonly files: { readonly limit: number | null; readonly now: number }
 }
 
 const whole = z.int().nullable()
@@ -35,6 +43,13 @@ const LimitsView = z
         left: money.nullable(),
       }),
     ),
+    media: z
+      .object({
+        storage_bytes: z.object({ limit: whole, now: z.int(), left: whole }),
+        files: z.object({ limit: whole, now: z.int(), left: whole }),
+      })
+      .nullable()
+      .openapi({ description: 'What the files of a tenant take, with what is promised to uploads' }),
   })
   .openapi('Limits')
 
@@ -54,14 +69,26 @@ export function limitRoutes(app: OpenAPIHono, deps: LimitRouteDeps): void {
   app.openapi(route, async (c) => {
     const accounts = deps.accountsOf(await viewerOf(deps, c.req))
     c.header('Cache-Control', 'no-store')
-    return c.json({ object: 'list' as const, data: (await deps.limits.state(accounts)).map(viewOf) }, 200)
+    const states = await deps.limits.state(accounts)
+    const data = states.map(async (state) => {
+      const use = state.kind === 'tenant' ? ((await deps.mediaUse?.(state.id)) ?? null) : null
+      return { ...viewOf(state), media: use === null ? null : mediaOf(use) }
+    })
+    return c.json({ object: 'list' as const, data: await Promise.all(data) }, 200)
   })
 }
 
 const left = (limit: number | null, used: number): number | null => (limit === null ? null : Math.max(0, limit - used))
 const moneyOf = (nano: number) => ({ nano, usd: dollars(nanoUsd(nano)) })
 
-function viewOf(state: AccountState): z.infer<typeof LimitsView> {
+function mediaOf({ storage, files }: MediaUse): z.infer<typeof LimitsView>['media'] {
+  return {
+    storage_bytes: { ...storage, left: left(storage.limit, storage.now) },
+    files: { ...files, left: left(files.limit, files.now) },
+  }
+}
+
+function viewOf(state: AccountState): Omit<z.infer<typeof LimitsView>, 'media'> {
   const { limits, sessions, startsLastMinute, tokensLastMinute, tokensHeld, tokensRefillAt } = state
   const caps = { budget: limits.budget, day: limits.perDay, month: limits.perMonth }
   return {

@@ -37,17 +37,20 @@ export class JobDesk {
 
   /**
    * Makes a job. Throws InvalidRequest where its input is not there or not of its kind, `queue_full`, `idempotency_mismatch`,
-   * and what taking in an inline input rejects with. A job that the same request has made before comes back as `replayed`.
+   * and what taking in an inline input rejects with. A job that the same request has made before comes back as `replayed`;
+   * `admit` is asked about a new one, and refuses it by throwing.
    */
   async create(
     job: Job,
     idempotency: Idempotency | null,
     signal: AbortSignal,
+    admit: () => Promise<void> = async () => undefined,
   ): Promise<Extract<Created, { job: Job }>> {
     const { desk, jobs } = this.#deps
     const { tenant } = job
     const known = idempotency === null ? null : await jobs.known(tenant, idempotency)
     if (known !== null) return taken(known)
+    await admit()
 
     const inline = job.input.data === undefined ? null : await this.#takeInline(job, job.input.data, signal)
     const fileId = inline ?? job.input.file_id ?? null

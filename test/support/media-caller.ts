@@ -42,6 +42,14 @@ export class MediaCaller {
     })
   }
 
+  /** The same until it is answered by more than that Redis is too busy, as a client does; `tries` counts the answers. */
+  async insist(path: string, body: unknown, headers: Record<string, string>): Promise<Answer & { tries: number }> {
+    for (let tries = 1; ; tries++) {
+      const answer = await this.post(path, body, headers)
+      if (answer.status !== 503) return { ...answer, tries }
+    }
+  }
+
   /** A file as the whole body. */
   upload(bytes: Uint8Array | string, query = '', headers: Record<string, string> = {}): Promise<Answer> {
     return this.ask('POST', `/v1/files${query}`, { body: bytes as never, headers })

@@ -7,7 +7,7 @@ import { orderJob } from '../../jobs/job-order.ts'
 import { JobView, jobView } from '../../jobs/job-view.ts'
 import { untilEnded } from '../../jobs/until-ended.ts'
 import { isEnded, type Job } from '../../media/job.ts'
-import { JobRequest } from '../../media/job-request.ts'
+import { JobRequest, type JobType } from '../../media/job-request.ts'
 import type { FileStore } from '../../store/files.ts'
 import { ms } from '../../units.ts'
 import { type DryRunDeps, dryRun, JobPlanView } from './dry-run.ts'
@@ -16,14 +16,18 @@ import type { GuardDeps } from './guard.ts'
 import { canonical, idempotencyOf } from './idempotency-key.ts'
 import { type JobEventDeps, jobEvents } from './job-events.ts'
 import { filterOf, JobQuery } from './job-query.ts'
+import { type MoneyDeps, requireMoney } from './require-money.ts'
 import { IdempotencyHeader, page, pageOf, problems } from './schemas.ts'
 import { cancelAfter, preferredWait } from './waiting.ts'
 
-export interface JobRouteDeps extends GuardDeps, JobEventDeps, DryRunDeps {
+export interface JobRouteDeps extends GuardDeps, JobEventDeps, DryRunDeps, MoneyDeps {
   jobDesk: JobDesk
   files: FileStore
   audit: Audit
 }
+
+/** Types that call a provider. */
+const BUYS: readonly JobType[] = ['audio.transcribe', 'image.describe']
 
 const Id = z.object({ id: z.string().max(64) })
 const answer = (description: string) => ({ description, content: { 'application/json': { schema: JobView } } })
@@ -130,7 +134,9 @@ export function jobRoutes(app: OpenAPIHono, deps: JobRouteDeps): void {
     const order = orderJob(body, { ...context, cancelAfter: cancelAfter(c) })
     if (body.dry_run) return c.json(await dryRun(order, deps, c.req.raw.signal), 200)
     const idempotency = idempotencyOf(c, `${c.req.header('cancel-after') ?? ''}\n${canonical(body)}`)
-    const { type, job } = await jobDesk.create(order, idempotency, c.req.raw.signal)
+    const { type, job } = await jobDesk.create(order, idempotency, c.req.raw.signal, async () => {
+      if (BUYS.includes(order.type)) await requireMoney(deps, principal)
+    })
     if (type === 'replayed') c.header('Idempotent-Replayed', 'true')
     c.header('Location', `/v1/jobs/${job.id}`)
     const wait = preferredWait(c)

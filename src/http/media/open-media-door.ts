@@ -19,6 +19,7 @@ import type { Store } from '../../store/store.ts'
 import { StreamSlots } from '../../store/stream-slots.ts'
 import { TenantHooks } from '../../store/tenant-hooks.ts'
 import type { WebhookQueue } from '../../webhooks/webhook-queue.ts'
+import type { MediaUse } from '../limits.ts'
 import type { MediaRouteDeps } from './media-routes.ts'
 
 export interface OpenMediaDoorDeps {
@@ -31,10 +32,14 @@ export interface OpenMediaDoorDeps {
   readonly tools: Pick<MediaTools, 'probe'> | null
 }
 
+type OfTheNode = 'config' | 'clock' | 'log' | 'secrets' | 'audit' | 'dropIns' | 'limits' | 'accountsOf'
+
 /** What the routes of the batch door need that no other part of a node has. */
-export type MediaDoor = Omit<MediaRouteDeps, 'config' | 'clock' | 'log' | 'secrets' | 'audit' | 'dropIns'> & {
+export type MediaDoor = Omit<MediaRouteDeps, OfTheNode> & {
   /** Why nothing should be brought here now; null while it can. */
   unwell(): Promise<string | null>
+  /** What a tenant's files take of what they may. */
+  use(tenant: string): Promise<MediaUse>
 } & AsyncDisposable
 
 export async function openMediaDoor(deps: OpenMediaDoorDeps): Promise<MediaDoor> {
@@ -60,6 +65,11 @@ export async function openMediaDoor(deps: OpenMediaDoorDeps): Promise<MediaDoor>
     rate: new RequestRate(redis),
     hooks: new TenantHooks(redis, () => clock.now()),
     deliver: (event, recipients) => webhooks.deliver(event, recipients),
+    use: async (tenant) => {
+      const { storage, files: most } = jobLimitsOf(config(), tenant)
+      const held = await files.held(tenant)
+      return { storage: { limit: storage, now: held.bytes }, files: { limit: most, now: held.files } }
+    },
     unwell: async () => (((await storage.room()) ?? 0) < 0 ? 'there is no room for media' : null),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   }

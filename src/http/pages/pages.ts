@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Log } from '../../log.ts'
-import { type Asset, readAsset, serveAsset } from './asset.ts'
+import { readAsset, serveAsset } from './asset.ts'
 import { type DemoDeps, demoRoutes } from './demo.ts'
 
 export interface PageDeps extends DemoDeps {
@@ -11,51 +11,73 @@ export interface PageDeps extends DemoDeps {
 /** Run from source, what was built lies in dist/; run from dist/, beside it. */
 const isBuilt = import.meta.filename.endsWith('.js')
 const WIDGET = new URL(isBuilt ? '../../../widget/' : '../../../dist/widget/', import.meta.url)
+const READER = new URL(isBuilt ? '../../../docs/' : '../../../dist/docs/', import.meta.url)
 const PAGES = new URL('../../pages/', import.meta.url)
 
 /** Seconds a browser keeps a file without asking again: a new release is everywhere within an hour. */
 const KEPT = 3_600
 
 /** Scripts and styles of this server and nothing else; no frames, no plug-ins, nothing inline. */
-const CSP = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+const POLICY = {
+  'default-src': "'none'",
+  'script-src': "'self'",
+  'style-src': "'self'",
+  'img-src': "'self'",
+  'connect-src': "'self'",
+  'base-uri': "'none'",
+  'form-action': "'none'",
+  'frame-ancestors': "'none'",
+} as const
+
+const cspOf = (policy: Readonly<Record<string, string>>): string =>
+  Object.entries(policy)
+    .map((rule) => rule.join(' '))
+    .join('; ')
 
 export const PAGE_HEADERS = {
-  'Content-Security-Policy': CSP,
+  'Content-Security-Policy': cspOf(POLICY),
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Permissions-Policy': 'microphone=(self), camera=(), geolocation=()',
   'Referrer-Policy': 'no-referrer',
 } as const
 
+/** The reader of the document has pictures inside its style sheet, and styles that it writes itself. Its scripts are files. */
+const READER_HEADERS = {
+  ...PAGE_HEADERS,
+  'Content-Security-Policy': cspOf({ ...POLICY, 'style-src': "'self' 'unsafe-inline'", 'img-src': "'self' data:" }),
+} as const
+
 /** Pages of any site may take the widget from here, also those that isolate themselves. */
 const FOR_EVERYBODY = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' } as const
 
-/** The landing page, and the widget's files. */
+/** The landing page, the page about the API, and the widget's files. */
 export function pageRoutes(app: OpenAPIHono, deps: PageDeps): void {
   // Not kept without asking: the page is the first thing that somebody looks at after an update.
   serveAsset(app, '/', readAsset(new URL('landing.html', PAGES)), 0, PAGE_HEADERS)
-  for (const name of ['landing.css', 'landing.js', 'icon.svg']) {
+  serveAsset(app, '/docs', readAsset(new URL('docs.html', PAGES)), 0, READER_HEADERS)
+  for (const name of ['landing.css', 'landing.js', 'docs.css', 'docs.js', 'icon.svg']) {
     serveAsset(app, `/pages/${name}`, readAsset(new URL(name, PAGES)), KEPT)
   }
+  for (const name of ['swagger-ui-bundle.js', 'swagger-ui.css'])
+    serveBuilt(app, `/docs/${name}`, name, READER, deps.log)
   for (const name of ['parley-voice.js', 'parley-voice.mjs', 'parley-voice-audio.js']) {
     for (const file of [name, `${name}.map`]) {
-      const asset = builtAsset(file)
-      if (asset !== null) serveAsset(app, `/widget/${file}`, asset, KEPT, FOR_EVERYBODY)
-      else deps.log.warn({ file }, 'the widget is not built: npm run build')
+      serveBuilt(app, `/widget/${file}`, file, WIDGET, deps.log, FOR_EVERYBODY)
     }
   }
   demoRoutes(app, deps)
 }
 
-function builtAsset(name: string): Asset | null {
-  const file = new URL(name, WIDGET)
-  return existsSync(file) ? readAsset(file) : null
+/** What is built may not be there yet; the rest of the server does without. */
+function serveBuilt(
+  app: OpenAPIHono,
+  path: string,
+  name: string,
+  folder: URL,
+  log: Log,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const file = new URL(name, folder)
+  if (existsSync(file)) serveAsset(app, path, readAsset(file), KEPT, headers)
+  else log.warn({ file: name }, 'a file for browsers is not built: npm run build')
 }

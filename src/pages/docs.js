@@ -1,0 +1,11 @@
+// The reader's own script is not a module: it has put itself into the page by the time that modules run.
+window.SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#reference',
+  deepLinking: true,
+  docExpansion: 'list',
+  filter: true,
+  persistAuthorization: false,
+  // No foreign host is asked what it thinks of the document.
+  validatorUrl: null,
+})

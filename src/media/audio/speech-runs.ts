@@ -12,7 +12,7 @@ export interface Hysteresis {
 }
 
 /** Low on purpose: a missed word costs more than a second of noise. Measured on twelve conditions and real meetings. */
-export const SILERO_HYSTERESIS: Hysteresis = { stays: 0.05, begins: 0.15, shortest: ms(60) }
+export const SILERO_HYSTERESIS: Hysteresis = { stays: 0.05, begins: 0.2, shortest: ms(60) }
 /** WebRTC's detector says yes or no. */
 export const WEBRTC_HYSTERESIS: Hysteresis = { stays: 1, begins: 1, shortest: ms(60) }
 

@@ -104,7 +104,7 @@ export async function startWorkers({
       metrics: new MediaMetrics(metrics.registry),
       workshop: { clock, config, media: tools, calls, storage, files, desk, fetcher },
       scratch: stack.use(await Scratch.open(join(config().dataDir, 'scratch'))),
-      publish: (tenant, news, job) => publishJobNews({ config, hooks, queue }, tenant, news, job),
+      publish: (tenant, news) => publishJobNews({ config, hooks, queue }, tenant, news),
     }),
   )
   return stack.move()

@@ -1,5 +1,6 @@
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { FaultError } from '../src/faults.ts'
 import { ms } from '../src/units.ts'
 import { retryGap } from '../src/webhooks/schedule.ts'
 import { Delivery, WEBHOOK_PREFIX, WEBHOOK_QUEUE } from '../src/webhooks/webhook-queue.ts'
@@ -11,6 +12,8 @@ const AT_ONCE = 32
 const AT_ONE_ENDPOINT = 4
 const BUSY_WAIT_MS = 500
 const STALLED_AFTER_MS = 30_000
+/** A store that is away is no fault of the receiver's: the attempt counts as not made. */
+const STORE_WAIT = ms(1_000)
 
 /** A delivery that failed, on its way to the backoff that reads it. */
 class DeliveryFailed extends Error {
@@ -20,6 +23,14 @@ class DeliveryFailed extends Error {
     super(why)
     this.retryAfterMs = retryAfterMs
   }
+}
+
+/** ioredis has no one class for a server that cannot be reached. */
+function isStoreAway(error: unknown): boolean {
+  if (error instanceof FaultError) return error.code === 'store_unavailable'
+  return (
+    error instanceof Error && /Command timed out|isn't writeable|Connection is closed|max retries/i.test(error.message)
+  )
 }
 
 /** Adapts deliveries to BullMQ. `connection`: one that waits for Redis as long as it takes; it stays the caller's to close. */
@@ -41,7 +52,10 @@ export function startWebhookWorker(connection: Redis, tools: DeliveryTools): Asy
     if (busy >= AT_ONE_ENDPOINT) return postpone(job, BUSY_WAIT_MS, token)
     running.set(endpoint, busy + 1)
     try {
-      const outcome = await deliverWebhook(delivery, tools, stop.signal)
+      const outcome = await deliverWebhook(delivery, tools, stop.signal).catch((error: unknown) => {
+        if (isStoreAway(error)) return { type: 'postponed' as const, wait: STORE_WAIT }
+        throw error
+      })
       switch (outcome.type) {
         case 'delivered':
           return outcome.type

@@ -6,6 +6,7 @@ import {
   type ForwardCall,
   type Forwarded,
   type MediaProvider,
+  promptOf,
   type TranscriptionAnswer,
   type TranscriptionCall,
   type VisionAnswer,
@@ -101,7 +102,8 @@ function fieldsOf(call: TranscriptionCall): [string, string][] {
     ['response_format', call.format === 'text' ? 'json' : call.format],
   ]
   if (call.language !== null) fields.push(['language', call.language])
-  if (call.prompt !== null) fields.push(['prompt', call.prompt])
+  const prompt = promptOf(call)
+  if (prompt !== null) fields.push(['prompt', prompt])
   if (call.temperature !== null) fields.push(['temperature', String(call.temperature)])
   if (call.format === 'verbose_json')
     for (const what of call.timestamps) fields.push(['timestamp_granularities[]', what])

@@ -10,6 +10,11 @@ export interface TranscriptionCall {
   readonly duration: Ms
   readonly language: string | null
   readonly prompt: string | null
+  /**
+   * What was said right before in the same recording, for models that take a prompt. No part of what an answer is known by:
+   * pieces are heard side by side, so that chance decides whether it is there.
+   */
+  readonly carry?: string | null
   readonly temperature: number | null
   /** What is asked of the provider, which may be more than the caller gets. */
   readonly format: 'json' | 'text' | 'verbose_json' | 'diarized_json'
@@ -17,6 +22,12 @@ export interface TranscriptionCall {
   readonly logprobs: boolean
   /** Further fields of the form in the provider's own words, as a drop-in's caller gave them. */
   readonly more?: readonly (readonly [name: string, value: string])[]
+}
+
+/** Everything that goes before the sound: the caller's own words, then what was said before. */
+export function promptOf({ prompt, carry = null }: Pick<TranscriptionCall, 'prompt' | 'carry'>): string | null {
+  const parts = [prompt, carry].filter((part) => part !== null && part !== '')
+  return parts.length === 0 ? null : parts.join(' ')
 }
 
 /** Times in ms on the file's own line. */

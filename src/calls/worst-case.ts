@@ -3,7 +3,7 @@ import { hasTokenPrices } from '../meter/price.ts'
 import type { PriceRow } from '../meter/price-row.ts'
 import { NO_TOKENS, NOTHING, type Usage } from '../meter/usage.ts'
 import { ms, type Tokens, tokens } from '../units.ts'
-import type { TranscriptionCall, VisionCall } from './media-provider.ts'
+import { promptOf, type TranscriptionCall, type VisionCall } from './media-provider.ts'
 
 /** No text has more tokens than bytes; special tokens come on top. */
 const OVERHEAD = 64
@@ -18,12 +18,12 @@ const BYTES_PER_TOKEN = 4
 
 /** L5: what a transcription costs at the most. */
 export function transcriptionAtMost(
-  call: Pick<TranscriptionCall, 'duration' | 'prompt' | 'more'>,
+  call: Pick<TranscriptionCall, 'duration' | 'prompt' | 'carry' | 'more'>,
   row: PriceRow,
 ): Usage {
   const audioMs = ms(Math.ceil(call.duration))
   if (!hasTokenPrices(row)) return { ...NOTHING, audioMs }
-  const said = [call.prompt ?? '', ...(call.more ?? []).map(([, value]) => value)].join('\n')
+  const said = [promptOf(call) ?? '', ...(call.more ?? []).map(([, value]) => value)].join('\n')
   return {
     ...NOTHING,
     in: { ...NO_TOKENS, audio: heardTokens(audioMs, row), text: tokens(Buffer.byteLength(said) + OVERHEAD) },
@@ -33,7 +33,7 @@ export function transcriptionAtMost(
 
 /** M1: what a transcription used whose provider does not say. */
 export function transcriptionLikely(
-  call: Pick<TranscriptionCall, 'duration' | 'prompt'>,
+  call: Pick<TranscriptionCall, 'duration' | 'prompt' | 'carry'>,
   row: PriceRow,
   text: string,
 ): Usage {
@@ -41,7 +41,7 @@ export function transcriptionLikely(
   if (!hasTokenPrices(row)) return { ...NOTHING, audioMs, estimated: true }
   return {
     ...NOTHING,
-    in: { ...NO_TOKENS, audio: heardTokens(audioMs, row), text: textTokens(call.prompt ?? '') },
+    in: { ...NO_TOKENS, audio: heardTokens(audioMs, row), text: textTokens(promptOf(call) ?? '') },
     out: { ...NO_TOKENS, text: textTokens(text) },
     estimated: true,
   }

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import type { Job } from '../media/job.ts'
+import { isEnded, type JobStatus } from '../media/job.ts'
 import type { JobNews } from '../store/jobs/back-office.ts'
 import type { TenantHooks } from '../store/tenant-hooks.ts'
 import { endpointId, type WebhookEvent, wants } from './webhook.ts'
@@ -18,10 +18,8 @@ export interface JobHooksDeps {
 export async function publishJobNews(
   { config, hooks, queue }: JobHooksDeps,
   tenant: string,
-  { id, type, at, seq, job: jobId }: JobNews,
-  job: Job | null,
+  { id, type, at, seq, job: jobId, webhook: wish, metadata }: JobNews,
 ): Promise<void> {
-  const wish = job?.webhook ?? null
   const ownUrl = wish !== null && (wish.events === undefined || wish.events.includes(type)) ? wish.url : null
   const operators = config().webhooks.filter((endpoint) => wants(endpoint, type))
   const recipients: Recipient[] = [
@@ -29,13 +27,13 @@ export async function publishJobNews(
     ...operators.map((endpoint) => ({ endpoint: endpointId(endpoint) })),
   ]
   if (recipients.length === 0) return
-  const status = type === 'job.started' ? 'processing' : type.slice('job.'.length)
+  const status = type === 'job.started' ? 'processing' : (type.slice('job.'.length) as JobStatus)
   const base = config().advertiseUrl ?? ''
   const event: WebhookEvent = {
     ...{ id, type, at },
     data: {
-      ...{ id: jobId, object: 'job', status, seq, metadata: job?.metadata ?? {} },
-      ended_at: job?.endedAt == null ? null : new Date(job.endedAt).toISOString(),
+      ...{ id: jobId, object: 'job', status, seq, metadata },
+      ended_at: isEnded(status) ? new Date(at).toISOString() : null,
       result_url: status === 'succeeded' ? `${base}/v1/jobs/${jobId}/result` : null,
     },
   }

@@ -51,12 +51,10 @@ async function installation() {
     }),
   )
   const tell = (job: Job, type: JobNews['type'], seq: number) =>
-    publishJobNews(
-      { config: () => config, hooks, queue },
-      job.tenant,
-      { id: `msg_${job.id.slice(4)}_${seq}`, type, at: systemClock.now(), job: job.id, seq, member: '' },
-      job,
-    )
+    publishJobNews({ config: () => config, hooks, queue }, job.tenant, {
+      ...{ id: `msg_${job.id.slice(4)}_${seq}`, type, at: systemClock.now(), job: job.id, seq, member: '' },
+      ...{ webhook: job.webhook, metadata: job.metadata },
+    })
   return { heard, hooks, tell, url: (path: string) => `http://127.0.0.1:${port}${path}` }
 }
 

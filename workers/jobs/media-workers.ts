@@ -72,7 +72,7 @@ export async function startMediaWorkers(deps: MediaWorkersDeps): Promise<AsyncDi
   const cutOff = () => stopping.abort(new Error('the worker is stopping'))
 
   const follow = async (tenant: string, signal: AbortSignal) => {
-    await tellNews({ log, office, store: jobs, publish: deps.publish }, tenant)
+    await tellNews({ log, office, publish: deps.publish }, tenant)
     await cleanUp({ log, store: jobs, office, storage: workshop.storage, desk: workshop.desk }, tenant, signal)
   }
   const followers = stack.use(new PerTenant((tenant) => follow(tenant, stopping.signal), clock, log))

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { JobLimits, MediaConfig } from '../../config/config.ts'
+import type { WebhookWish } from '../../media/job-request.ts'
 import type { JobHold } from '../../media/job-store.ts'
 import { type Instant, type Ms, ms } from '../../units.ts'
 import { keys } from '../keys.ts'
@@ -45,6 +46,8 @@ export interface JobNews {
   readonly at: Instant
   readonly job: string
   readonly seq: number
+  readonly webhook: WebhookWish | null
+  readonly metadata: Readonly<Record<string, string>>
   /** As it lies in the outbox. */
   readonly member: string
 }

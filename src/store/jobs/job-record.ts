@@ -12,12 +12,12 @@ import { type Instant, instant, ms, nanoUsd } from '../../units.ts'
 import type { Flat } from './job-scripts.ts'
 
 /** What never changes about a job and no script looks at. */
-type Head = Pick<Job, 'tenant' | 'user' | 'keyId' | 'options' | 'webhook' | 'maxCost' | 'maxAttempts' | 'batch'>
+type Head = Pick<Job, 'tenant' | 'user' | 'keyId' | 'options' | 'maxCost' | 'maxAttempts' | 'batch'>
 
 /** The fields that are fixed when a job is made, names and values in turn. `cost`: expected work, ms. */
 export function fixedFields(job: Job, costMs: number): Flat {
-  const { tenant, user, keyId, options, webhook, maxCost, maxAttempts, batch } = job
-  const head: Head = { tenant, user, keyId, options, webhook, maxCost, maxAttempts, batch }
+  const { tenant, user, keyId, options, maxCost, maxAttempts, batch } = job
+  const head: Head = { tenant, user, keyId, options, maxCost, maxAttempts, batch }
   const kind = job.type.slice(0, job.type.indexOf('.')) as keyof typeof LONGEST_JOB_MS
   return Object.entries({
     id: job.id,
@@ -25,6 +25,8 @@ export function fixedFields(job: Job, costMs: number): Flat {
     // Apart from the head, because a list is filtered by them.
     type: job.type,
     metadata: JSON.stringify(job.metadata),
+    // And this with every message to webhooks.
+    webhook: job.webhook === null ? '' : JSON.stringify(job.webhook),
     // Apart, because it may be long.
     input: JSON.stringify(job.input),
     priority: job.priority,
@@ -58,7 +60,7 @@ export function jobFrom(flat: Flat): Job {
     input: JSON.parse(raw.input ?? '') as JobInput,
     options: head.options as JobOptions,
     metadata: JSON.parse(raw.metadata ?? '') as Record<string, string>,
-    webhook: head.webhook as WebhookWish | null,
+    webhook: optional<WebhookWish>(raw.webhook),
     retention: { input: ms(Number(raw.keepInput)), output: ms(Number(raw.keepOutput)) },
     maxCost: head.maxCost === null ? null : nanoUsd(head.maxCost),
     priority: raw.priority as Job['priority'],

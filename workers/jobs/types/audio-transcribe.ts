@@ -1,8 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FAULTS, type FaultCode, FaultError } from '../../../src/faults.ts'
+
 import { soundWish } from '../../../src/jobs/sound-wish.ts'
-import { emptyTranscript, mergeTranscripts } from '../../../src/media/audio/merge-transcripts.ts'
+
+import { emptyTranscript, joinText, mergeTranscripts } from '../../../src/media/audio/merge-transcripts.ts'
+
 import { renderTranscript } from '../../../src/media/audio/render-transcript.ts'
 import { boundsOf } from '../../../src/media/audio/time-map.ts'
 import type { Job, JobError, JobResult } from '../../../src/media/job.ts'
@@ -51,9 +54,10 @@ export const audioTranscribe: PartedProcessor = {
     const piece = prepared.pieces[index] as AudioPiece
     if (!(await work.has(heardName(index)))) {
       await using file = await work.local(piece.file)
-      const heard = await hearPiece(job, prepared, piece, file.path, tools, signal)
+      const before = index === 0 ? null : textOf(await work.readJson<HeardPart>(heardName(index - 1)))
+      const heard = await hearPiece(job, { prepared, piece, path: file.path, before }, tools, signal)
       await work.putJson(heardName(index), heard)
-      const text = heard.halves.map(({ answer }) => answer.text).join(' ')
+      const text = textOf(heard)
       const { start, end } = boundsOf(piece.map)
       const of = prepared.pieces.length
       tools.segment({ index, of, start_ms: Math.round(start), end_ms: Math.round(end), text })
@@ -81,6 +85,12 @@ export const audioTranscribe: PartedProcessor = {
     const bill = addBills(parts.map((part) => part.bill))
     return finish(job, { prepared, bytesIn }, transcript, bill, tools, signal)
   },
+}
+
+function textOf(part: HeardPart): string
+function textOf(part: HeardPart | null): string | null
+function textOf(part: HeardPart | null): string | null {
+  return part === null ? null : joinText(part.halves.map(({ answer }) => answer.text))
 }
 
 async function prepare(job: Job, work: WorkFolder, tools: JobTools, signal: AbortSignal): Promise<Manifest> {

@@ -17,24 +17,32 @@ import { type HeardHalf, type HeardPart, heardIn } from './heard.ts'
 /** An answer that breaks off is asked for again in halves, and once more in quarters. */
 const MOST_CUTS = 2
 
-/** Asks what is said in one piece. `path`: its file. */
-export async function hearPiece(
-  job: Job,
-  prepared: PreparedAudio,
-  piece: AudioPiece,
-  path: string,
-  tools: JobTools,
-  signal: AbortSignal,
-): Promise<HeardPart> {
-  const ask = (one: AudioPiece, file: string, stage: string, silence: Ms) =>
-    tools.calls.transcribe(payerOf(job), stage, callFor(job, one, file, silence, tools.config()), signal)
+/** One piece, and what is known about where it stands. */
+export interface PieceAtHand {
+  readonly prepared: PreparedAudio
+  readonly piece: AudioPiece
+  /** Its file. */
+  readonly path: string
+  /** What was heard in the piece before, where that is known by now. */
+  readonly before: string | null
+}
+
+/** Asks what is said in one piece. */
+export async function hearPiece(job: Job, at: PieceAtHand, tools: JobTools, signal: AbortSignal): Promise<HeardPart> {
+  const { prepared, piece, path } = at
+  const ask = (one: AudioPiece, file: string, stage: string, silence: Ms, carry: string | null) =>
+    tools.calls.transcribe(payerOf(job), stage, callFor(job, one, file, silence, carry, tools.config()), signal)
   const wish = soundWish(job.options as TranscribeOptions, tools.config())
 
+  let carry = tailOf(at.before)
   async function hear(one: AudioPiece, file: string, stage: string, silence: Ms, cuts: number): Promise<HeardPart> {
-    const paid = await ask(one, file, stage, silence)
+    const paid = await ask(one, file, stage, silence, carry)
     const isCut = isCutShort(paid.answer, one)
     const smaller = isCut && cuts < MOST_CUTS ? halving(one, wish) : null
-    if (smaller === null) return { halves: [halfOf(one, paid, isCut)], bill: billOf(paid) }
+    if (smaller === null) {
+      carry = tailOf(paid.answer.text)
+      return { halves: [halfOf(one, paid, isCut)], bill: billOf(paid) }
+    }
     const into = join(tools.folder, stage)
     await mkdir(into)
     const cut = await tools.media.prepareAudio(file, into, smaller, signal)
@@ -57,16 +65,29 @@ const halfOf = (piece: AudioPiece, { answer }: Paid<TranscriptionAnswer>, isCut:
   isCut,
 })
 
-function callFor(job: Job, piece: AudioPiece, path: string, silence: Ms, config: Config) {
+/** Models look at the last 200 tokens or so of a prompt; a broken word at its beginning would only mislead. */
+const MOST_CARRIED = 400
+
+/** The end of what was said before, from a word on. */
+function tailOf(text: string | null): string | null {
+  if (text === null || text.length <= MOST_CARRIED) return text
+  const tail = text.slice(-MOST_CARRIED)
+  return tail.slice(tail.indexOf(' ') + 1)
+}
+
+function callFor(job: Job, piece: AudioPiece, path: string, silence: Ms, carry: string | null, config: Config) {
   const options = job.options as TranscribeOptions
   const model = options.model ?? ''
   const { mime, bytes, duration, sha256 } = piece
+  const wanted = asked(config.models.get(model)?.targets[0]?.model ?? model, options)
   return {
     ...{ model, path, mime, bytes, duration, sha256 },
     language: options.language ?? null,
     prompt: options.prompt ?? null,
     temperature: options.temperature ?? null,
-    ...asked(config.models.get(model)?.targets[0]?.model ?? model, options),
+    ...wanted,
+    // Models that tell voices apart take no prompt (transcription.md §1.1).
+    carry: wanted.format === 'diarized_json' ? null : carry,
     logprobs: false,
     escalateTo: escalationOf(config, options),
     leftOut: { silence },

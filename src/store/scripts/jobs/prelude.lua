@@ -80,9 +80,14 @@ local function tell(id, event, data)
   redis.call('PUBLISH', jobKey(id) .. ':told', n)
 end
 
--- A message for webhooks, once for each change of status: its id is the job's own and the change's number.
+-- A message for webhooks, once for each change of status: its id is the job's own and the change's number. It holds all that is
+-- told, because the job may be removed before anybody has been told.
 local function announce(id, name, seq)
-  local message = string.format('{"id":"msg_%s_%d","type":"job.%s","at":%s,"job":"%s","seq":%d}', string.sub(id, 5), seq, name, whole(now), id, seq)
+  local known = redis.call('HMGET', jobKey(id), 'webhook', 'metadata')
+  local webhook = known[1] and known[1] ~= '' and known[1] or 'null'
+  local message = string.format(
+    '{"id":"msg_%s_%d","type":"job.%s","at":%s,"job":"%s","seq":%d,"webhook":%s,"metadata":%s}',
+    string.sub(id, 5), seq, name, whole(now), id, seq, webhook, known[2] or '{}')
   redis.call('ZADD', jobsKey('news'), now, message)
 end
 

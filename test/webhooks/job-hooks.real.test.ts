@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { configFrom } from '../../src/config/read-config.ts'
 import type { Job } from '../../src/media/job.ts'
@@ -17,12 +17,17 @@ import { fetcher, serverOf } from '../support/outbound.ts'
 import { policy, silent } from '../support/parley.ts'
 import { TestStore } from '../support/store.ts'
 
-const stack = new AsyncDisposableStack()
 let own: TestStore
 beforeAll(async () => {
-  own = stack.use(await TestStore.open())
+  own = await TestStore.open()
 })
-afterAll(() => stack.disposeAsync())
+afterAll(() => own[Symbol.asyncDispose]())
+/** Of one test: a worker that stayed would take the deliveries of the next, and may not reach its receiver. */
+let stack = new AsyncDisposableStack()
+afterEach(async () => {
+  await stack.disposeAsync()
+  stack = new AsyncDisposableStack()
+})
 
 interface Heard {
   readonly path: string

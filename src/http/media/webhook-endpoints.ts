@@ -4,7 +4,7 @@ import { invalid } from '../../invalid-request.ts'
 import { iso, Time } from '../../jobs/wire.ts'
 import { outboundUrl } from '../../net/outbound-url.ts'
 import { MOST_ENDPOINTS, type TenantHook, type TenantHooks } from '../../store/tenant-hooks.ts'
-import { JOB_EVENTS, newEventId, TEST_EVENT, type WebhookEvent } from '../../webhooks/webhook.ts'
+import { JOB_EVENTS, type JobEventType, newEventId, TEST_EVENT, type WebhookEvent } from '../../webhooks/webhook.ts'
 import type { Recipient } from '../../webhooks/webhook-queue.ts'
 import type { GuardDeps } from './guard.ts'
 import { page, pageOf, problems } from './schemas.ts'
@@ -111,6 +111,7 @@ const rotateOwn = createRoute({
 /** Where a tenant wants to be told; what is told is written by the jobs' own scripts, once for each change. */
 export function webhookRoutes(app: OpenAPIHono, deps: WebhookRouteDeps): void {
   const { hooks } = deps
+  describeEvents(app)
   const check = (url: string) => {
     try {
       outboundUrl(url, deps.config().outbound)
@@ -168,6 +169,53 @@ export function webhookRoutes(app: OpenAPIHono, deps: WebhookRouteDeps): void {
     return c.json({ secret: (await hooks.rotate(c.var.principal.tenant, null)) ?? '' }, 200)
   })
 }
+
+/** For the document: what is sent to endpoints. */
+function describeEvents(app: OpenAPIHono): void {
+  for (const event of JOB_EVENTS) {
+    app.openAPIRegistry.registerWebhook({
+      method: 'post',
+      path: event,
+      summary: `A job ${SAID[event]}`,
+      description:
+        'Signed as Standard Webhooks 1.0 has it. May come more than once and in any order: `data.seq` tells.',
+      request: {
+        headers: z.object({
+          'webhook-id': z.string(),
+          'webhook-timestamp': z.string(),
+          'webhook-signature': z.string(),
+        }),
+        body: { content: { 'application/json': { schema: Message } }, required: true },
+      },
+      responses: { 200: { description: 'Any 2xx within 15 s; 410 removes the endpoint' } },
+    })
+  }
+}
+
+const SAID = {
+  'job.queued': 'waits',
+  'job.started': 'has begun',
+  'job.succeeded': 'has a result',
+  'job.failed': 'has failed',
+  'job.canceled': 'was canceled',
+  'job.expired': 'was not begun in time',
+} as const satisfies Record<JobEventType, string>
+
+const Message = z
+  .object({
+    type: z.enum(JOB_EVENTS),
+    timestamp: Time,
+    data: z.object({
+      id: z.string(),
+      object: z.literal('job'),
+      status: z.string(),
+      seq: z.int(),
+      metadata: z.record(z.string(), z.string()),
+      ended_at: Time.nullable(),
+      result_url: z.string().nullable(),
+    }),
+  })
+  .openapi('WebhookMessage')
 
 const noEndpoint = () => new FaultError('not_found', 'There is no such endpoint.')
 

@@ -67,16 +67,7 @@ export class Conduct {
     const member = this.#member(broker)
     if (!member.isUp) return
     await member.end(signal)
-    // What cannot start because Redis is away is started again, as whoever runs it would.
-    for (let tries = 0; ; tries++) {
-      const failed = await member.start().then(
-        () => null,
-        (error: unknown) => error,
-      )
-      if (failed === null) return
-      if (tries === 20) throw failed
-      await after(300)
-    }
+    await member.bringUp()
   }
 
   async #withoutRedis(isKilled: boolean, ms: number): Promise<void> {

@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { appendFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { PolicyInput } from '../src/config/schema.ts'
 import { ChaosLine } from './chaos-line.ts'
 import type { Dice } from './dice.ts'
 import { type Premises, policyOf } from './premises.ts'
 
+const MOST_STARTS = 20
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
 /** What the policy of one process names. */
@@ -102,6 +104,19 @@ export class Member implements AsyncDisposable {
       running.reject(new Error(`${this.name} ended before it ran: ${head}`))
     })
     await running.promise
+  }
+
+  /** The same, as whoever runs it would: what cannot start because Redis is away, or slow, is started again. */
+  async bringUp(): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      const failed = await this.start().then(
+        () => null,
+        (error: unknown) => error,
+      )
+      if (failed === null) return
+      if (tries === MOST_STARTS) throw failed
+      await after(300)
+    }
   }
 
   /** Sends the signal; resolves once the process is gone. */

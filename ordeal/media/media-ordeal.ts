@@ -70,7 +70,7 @@ export async function mediaOrdeal(order: MediaOrder, say: (line: string) => void
     member.write((at) => mediaPolicy(premises, { ...at, storage: storagePath, hooks: hooks.port }))
     members.push(member)
   }
-  await Promise.all(members.map((member) => member.start()))
+  await Promise.all(members.map((member) => member.bringUp()))
   const redis = new Redis({ path: socket, retryStrategy: () => 200, maxRetriesPerRequest: null })
   redis.on('error', () => undefined)
   stack.defer(() => redis.disconnect())

@@ -179,3 +179,32 @@ test('Q1 workers that stop give back what they cannot finish, and leave nothing 
   expect(await two.ended(job)).toMatchObject({ status: 'succeeded', result: { json: 'by another' } })
   expect(await readdir(join(own.path, 'scratch'))).toHaveLength(1)
 }, 30_000)
+
+test('Q7 three hundred jobs of one tenant do not hold up ten of another, all the way through the queue', async () => {
+  const apart = stack.use(await TestStore.open())
+  const fair = await mediaWorld(apart.store.place, stack.use(new TempFolder()).path, stack, {
+    plans: { default: { jobs: { running: 3 } } },
+    media: { queue: { jobs: 4 } },
+  })
+  const begun: string[] = []
+  const many = Array.from({ length: 300 }, () => newJob('acme', systemClock.now()))
+  for (const job of many) await fair.store.create(job, null, ms(1_000))
+  stack.use(
+    await fair.workers(
+      forAll({
+        run: async (job) => {
+          begun.push(job.tenant)
+          return finished(null)
+        },
+      }),
+    ),
+  )
+  await eventually(() => expect(begun.length).toBeGreaterThanOrEqual(20), 20_000)
+  const before = begun.length
+  const few = Array.from({ length: 10 }, () => newJob('zenith', systemClock.now()))
+  await Promise.all(few.map((job) => fair.store.create(job, null, ms(1_000))))
+  for (const job of few) await fair.ended(job)
+  // One of each in turn, a few more that were on their way already, and those that went by while the ten were made.
+  expect(begun.lastIndexOf('zenith') - begun.indexOf('zenith')).toBeLessThanOrEqual(40)
+  expect(before).toBeLessThan(300)
+}, 60_000)

@@ -26,13 +26,24 @@ export interface DeliveryTools {
 
 /** How one attempt went. */
 export type DeliveryOutcome =
-  | { readonly type: 'delivered' }
+  | { readonly type: 'delivered'; readonly status: number }
   /** Counts as an attempt; the next follows by the schedule, or later where the receiver asked for that. */
-  | { readonly type: 'failed'; readonly why: string; readonly retryAfter: Ms | null }
+  | ({ readonly type: 'failed' } & Failure)
   /** Nothing was tried: the receiver has been failing, and somebody else probes it. */
   | { readonly type: 'postponed'; readonly wait: Ms }
-  /** Never again. */
-  | { readonly type: 'dropped'; readonly why: 'endpoint_removed' | 'endpoint_disabled' | 'event_expired' | 'gone' }
+  /** Never again. `superseded`: somebody has asked to deliver it anew, and that is another delivery. */
+  | {
+      readonly type: 'dropped'
+      readonly why: 'endpoint_removed' | 'endpoint_disabled' | 'event_expired' | 'gone' | 'superseded'
+    }
+
+interface Failure {
+  /** Null where the receiver could not be asked, or gave no answer; `code` is the fault's then, else null. */
+  readonly status: number | null
+  readonly code: string | null
+  readonly why: string
+  readonly retryAfter: Ms | null
+}
 
 const ANSWER_WITHIN = seconds(15)
 const MOST_ANSWER_BYTES = 4_096
@@ -56,22 +67,16 @@ export async function deliverWebhook(
   const answer = await post(endpoint, delivery.event, event.body, tools, signal)
   if (answer.status !== null && answer.status >= 200 && answer.status < 300) {
     await health.succeeded(delivery.endpoint)
-    return { type: 'delivered' }
+    return { type: 'delivered', status: answer.status }
   }
   const isGone = answer.status === 410
   if (await health.failed(delivery.endpoint, isGone, clock.now())) await tellDisabled(delivery, isGone, tools)
-  return isGone ? { type: 'dropped', why: 'gone' } : { type: 'failed', why: answer.why, retryAfter: answer.retryAfter }
+  return isGone ? { type: 'dropped', why: 'gone' } : { type: 'failed', ...answer }
 }
 
 async function endpointOf({ tenant, endpoint }: Delivery, tools: DeliveryTools): Promise<WebhookEndpoint | null> {
   if (tenant !== undefined) return tools.hooks.find(tenant, endpoint)
   return tools.endpoints().find((each) => endpointId(each) === endpoint) ?? null
-}
-
-interface Answer {
-  readonly status: number | null
-  readonly why: string
-  readonly retryAfter: Ms | null
 }
 
 async function post(
@@ -80,7 +85,7 @@ async function post(
   body: string,
   { clock, fetcher }: DeliveryTools,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<Failure> {
   const now = clock.now()
   const headers = signedHeaders(id, Math.floor(now / 1_000), body, endpoint.secrets)
   try {
@@ -98,9 +103,11 @@ async function post(
     await response.head(MOST_ANSWER_BYTES).catch(ignoreFault)
     const asksToWait = status === 429 || status === 503
     const retryAfter = asksToWait ? readRetryAfter(response.headers['retry-after'], clock.now()) : null
-    return { status, why: `status ${status}`, retryAfter }
+    return { status, code: null, why: `status ${status}`, retryAfter }
   } catch (error) {
-    if (error instanceof FaultError) return { status: null, why: error.message, retryAfter: null }
+    if (error instanceof FaultError) {
+      return { status: null, code: error.code, why: error.message, retryAfter: null }
+    }
     throw error
   }
 }

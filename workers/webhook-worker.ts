@@ -1,11 +1,12 @@
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { FaultError } from '../src/faults.ts'
-import { ms } from '../src/units.ts'
-import { retryGap } from '../src/webhooks/schedule.ts'
+import { type AttemptRecord, WebhookMessages } from '../src/store/webhook-messages.ts'
+import { later, type Ms, ms } from '../src/units.ts'
+import { ATTEMPTS, retryGap } from '../src/webhooks/schedule.ts'
 import { Delivery, WEBHOOK_PREFIX, WEBHOOK_QUEUE } from '../src/webhooks/webhook-queue.ts'
 import { closeWorker } from './close-worker.ts'
-import { type DeliveryTools, deliverWebhook } from './deliver-webhooks.ts'
+import { type DeliveryOutcome, type DeliveryTools, deliverWebhook } from './deliver-webhooks.ts'
 
 const AT_ONCE = 32
 /** At one endpoint, in this process. */
@@ -18,10 +19,10 @@ const STORE_WAIT = ms(1_000)
 /** A delivery that failed, on its way to the backoff that reads it. */
 class DeliveryFailed extends Error {
   override readonly name = 'DeliveryFailed'
-  readonly retryAfterMs: number | null
-  constructor(why: string, retryAfterMs: number | null) {
+  readonly gap: Ms
+  constructor(why: string, gap: Ms) {
     super(why)
-    this.retryAfterMs = retryAfterMs
+    this.gap = gap
   }
 }
 
@@ -37,11 +38,60 @@ function isStoreAway(error: unknown): boolean {
 export function startWebhookWorker(connection: Redis, tools: DeliveryTools): AsyncDisposable {
   const running = new Map<string, number>()
   const stop = new AbortController()
+  const messages = new WebhookMessages(tools.redis)
 
-  const postpone = async (job: Job, wait: number, token: string | undefined): Promise<never> => {
-    const at = tools.clock.now() + wait * (1 + Math.random())
+  const postpone = async (job: Job, at: number, token: string | undefined): Promise<never> => {
     await job.moveToDelayed(Math.ceil(at), token)
     throw new DelayedError()
+  }
+  const soon = (wait: number) => later(tools.clock.now(), ms(Math.ceil(wait * (1 + Math.random()))))
+
+  const attempt = async (delivery: Delivery): Promise<DeliveryOutcome> => {
+    const { tenant, message } = delivery
+    const isLate = tenant !== undefined && message !== undefined && (await messages.isSuperseded(tenant, message))
+    return isLate ? { type: 'dropped', why: 'superseded' } : deliverWebhook(delivery, tools, stop.signal)
+  }
+
+  /** What is not noted costs nobody a delivery. */
+  const note = async ({ tenant, message, ...to }: Delivery, attempt: AttemptRecord): Promise<void> => {
+    if (tenant === undefined || message === undefined) return
+    try {
+      await messages.attempted(tenant, message, to, attempt, tools.clock.now())
+    } catch (error) {
+      tools.log.warn({ event: to.event, why: String(error) }, 'outcome of a webhook delivery not noted')
+    }
+  }
+
+  const conclude = async (
+    job: Job,
+    token: string | undefined,
+    delivery: Delivery,
+    outcome: DeliveryOutcome,
+  ): Promise<string> => {
+    switch (outcome.type) {
+      case 'delivered':
+        await note(delivery, deliveredBy(outcome.status))
+        return outcome.type
+      case 'postponed': {
+        const at = soon(outcome.wait)
+        await note(delivery, { tried: false, nextAttemptAt: at })
+        return postpone(job, at, token)
+      }
+      case 'dropped': {
+        const isGone = outcome.why === 'gone'
+        const left = { answered: isGone ? 410 : null, error: isGone ? null : outcome.why }
+        await note(delivery, { status: 'failed', tried: isGone, ...left, nextAttemptAt: null })
+        throw new UnrecoverableError(outcome.why)
+      }
+      case 'failed': {
+        const failed = job.attemptsMade + 1
+        const gap = retryGap(failed, outcome.retryAfter, Math.random())
+        const nextAttemptAt = failed < ATTEMPTS ? later(tools.clock.now(), gap) : null
+        const how = { answered: outcome.status, error: outcome.code }
+        await note(delivery, { status: 'failed', tried: true, ...how, nextAttemptAt })
+        throw new DeliveryFailed(outcome.why, gap)
+      }
+    }
   }
 
   const process = async (job: Job, token: string | undefined): Promise<string> => {
@@ -49,23 +99,14 @@ export function startWebhookWorker(connection: Redis, tools: DeliveryTools): Asy
     const { endpoint } = delivery
     const busy = running.get(endpoint) ?? 0
     // One slow receiver must not take all the places: its other deliveries step back without counting as tried.
-    if (busy >= AT_ONE_ENDPOINT) return postpone(job, BUSY_WAIT_MS, token)
+    if (busy >= AT_ONE_ENDPOINT) return postpone(job, soon(BUSY_WAIT_MS), token)
     running.set(endpoint, busy + 1)
     try {
-      const outcome = await deliverWebhook(delivery, tools, stop.signal).catch((error: unknown) => {
+      const outcome = await attempt(delivery).catch((error: unknown) => {
         if (isStoreAway(error)) return { type: 'postponed' as const, wait: STORE_WAIT }
         throw error
       })
-      switch (outcome.type) {
-        case 'delivered':
-          return outcome.type
-        case 'postponed':
-          return await postpone(job, outcome.wait, token)
-        case 'dropped':
-          throw new UnrecoverableError(outcome.why)
-        case 'failed':
-          throw new DeliveryFailed(outcome.why, outcome.retryAfter)
-      }
+      return await conclude(job, token, delivery, outcome)
     } finally {
       const left = (running.get(endpoint) ?? 1) - 1
       if (left > 0) running.set(endpoint, left)
@@ -82,8 +123,7 @@ export function startWebhookWorker(connection: Redis, tools: DeliveryTools): Asy
     maxStalledCount: 3,
     settings: {
       backoffStrategy: (failed, _type, error) => {
-        const asked = error instanceof DeliveryFailed && error.retryAfterMs !== null ? ms(error.retryAfterMs) : null
-        return retryGap(failed, asked, Math.random())
+        return error instanceof DeliveryFailed ? error.gap : retryGap(failed, null, Math.random())
       },
     },
   })
@@ -99,3 +139,8 @@ export function startWebhookWorker(connection: Redis, tools: DeliveryTools): Asy
       closeWorker(worker, tools.redis, () => stop.abort(new Error('the worker is stopping'))),
   }
 }
+
+const deliveredBy = (status: number): AttemptRecord => ({
+  ...{ status: 'delivered', tried: true, answered: status, error: null },
+  nextAttemptAt: null,
+})

@@ -2,6 +2,8 @@ import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { keys } from '../store/keys.ts'
+import { type WebhookMessage, WebhookMessages } from '../store/webhook-messages.ts'
+import type { Instant } from '../units.ts'
 import { ATTEMPTS } from './schedule.ts'
 import {
   bodyOf,
@@ -27,11 +29,13 @@ export const Delivery = z.object({
   endpoint: z.string(),
   /** Whose endpoint it is; left out: one of the operator's, from the configuration. */
   tenant: z.string().optional(),
+  /** What a tenant's list says of it. */
+  message: z.object({ id: z.string(), round: z.int(), type: z.string(), subject: z.string().nullable() }).optional(),
 })
 export type Delivery = z.infer<typeof Delivery>
 
 /** One who is to be told. */
-export type Recipient = Omit<Delivery, 'event'>
+export type Recipient = Omit<Delivery, 'event' | 'message'>
 
 const StoredEvent = z.object({ type: z.enum([...WEBHOOK_EVENTS, TEST_EVENT]), body: z.string() })
 export type StoredEvent = z.infer<typeof StoredEvent>
@@ -40,12 +44,14 @@ export type StoredEvent = z.infer<typeof StoredEvent>
 export class WebhookQueue implements AsyncDisposable {
   readonly #redis: Redis
   readonly #queue: Queue
+  readonly #messages: WebhookMessages
   readonly #endpoints: () => readonly WebhookEndpoint[]
 
   /** `redis`: one that fails soon. It stays the caller's to close. */
   constructor(redis: Redis, endpoints: () => readonly WebhookEndpoint[]) {
     this.#redis = redis
     this.#endpoints = endpoints
+    this.#messages = new WebhookMessages(redis)
     this.#queue = new Queue(WEBHOOK_QUEUE, { connection: redis, prefix: WEBHOOK_PREFIX })
     // Whoever publishes learns of a failure by the rejection.
     this.#queue.on('error', () => undefined)
@@ -69,7 +75,29 @@ export class WebhookQueue implements AsyncDisposable {
   async deliver(event: WebhookEvent, recipients: readonly Recipient[]): Promise<void> {
     const stored: StoredEvent = { type: event.type, body: bodyOf(event) }
     await this.#redis.set(keys.webhookEvent(event.id), JSON.stringify(stored), 'PX', KEEP_EVENT_MS, 'NX')
-    for (const recipient of recipients) await this.#add({ event: event.id, ...recipient }, '')
+    const subject = typeof event.data.id === 'string' ? event.data.id : null
+    for (const { endpoint, tenant } of recipients) {
+      const delivery = { event: event.id, endpoint }
+      if (tenant === undefined) {
+        await this.#add(delivery, '')
+        continue
+      }
+      const about = { ...delivery, type: event.type, subject, at: event.at }
+      await this.#add({ ...delivery, tenant, message: await this.#messages.begin(tenant, about) }, '')
+    }
+  }
+
+  /**
+   * Delivers a tenant's message anew, under the old id of its event; attempts that were still to come are given up. False
+   * when the message, or what it says, is not known any more.
+   */
+  async deliverAgain(tenant: string, message: WebhookMessage, now: Instant): Promise<boolean> {
+    const { id, event, endpoint, type, subject } = message
+    if ((await this.read(event)) === null) return false
+    const round = await this.#messages.again(tenant, id, now)
+    if (round === null) return false
+    await this.#add({ event, endpoint, tenant, message: { id, round, type, subject } }, `-r${round}`)
+    return true
   }
 
   /**

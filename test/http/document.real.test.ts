@@ -26,7 +26,15 @@ describe('the document against the server', () => {
   let mine: MediaCaller
   let theirs: MediaCaller
   /** What of the first tenant there is, by kind. */
-  let ids: { file: string; batchFile: string; upload: string; job: string; batch: string; hook: string }
+  let ids: {
+    file: string
+    batchFile: string
+    upload: string
+    job: string
+    batch: string
+    hook: string
+    message: string
+  }
 
   beforeAll(async () => {
     const plans = { default: { jobs: { requestsPerMinute: null } } }
@@ -59,11 +67,13 @@ describe('the document against the server', () => {
     const batchFile = made(await mine.upload(JSON.stringify(line), '?purpose=batch'))
     const begun = await mine.ask('POST', '/v1/uploads', { headers: { ...V, 'Upload-Length': '10' } })
     const batch = { input_file_id: batchFile, endpoint: '/v1/jobs', completion_window: '24h' }
+    const hook = made(await mine.post('/v1/webhook_endpoints', { url: 'https://example.com/x' }))
+    await mine.post(`/v1/webhook_endpoints/${hook}/test`, {})
     ids = {
+      ...{ hook, message: (await mine.get('/v1/webhook_messages?limit=1')).body.data[0].id },
       ...{ file, batchFile, upload: begun.headers.get('location')?.split('/').at(-1) ?? '' },
       job: made(await mine.post('/v1/jobs', { type: 'audio.transcribe', input: { file_id: file } })),
       batch: made(await mine.post('/v1/batches', batch, { 'Idempotency-Key': 'document' })),
-      hook: made(await mine.post('/v1/webhook_endpoints', { url: 'https://example.com/x' })),
     }
   })
   afterAll(() => stack.disposeAsync())
@@ -72,6 +82,7 @@ describe('the document against the server', () => {
     if (path.startsWith('/v1/files')) return ids.file
     if (path.startsWith('/v1/uploads')) return ids.upload
     if (path.startsWith('/v1/jobs')) return ids.job
+    if (path.startsWith('/v1/webhook_messages')) return ids.message
     return path.startsWith('/v1/batches') ? ids.batch : ids.hook
   }
   /** Asks what an operation is for; what it needs beside an id is as the protocol has it. */
@@ -160,6 +171,7 @@ describe('the document against the server', () => {
     ]) {
       expect((await mine.get(`/v1/${path}/${id}`)).status, path).toBe(200)
     }
+    expect((await mine.get('/v1/webhook_messages')).body.data).toMatchObject([{ id: ids.message, status: 'pending' }])
     expect((await mine.get(`/v1/jobs/${ids.job}`)).body).toMatchObject({ status: 'queued', cancel_requested: false })
     expect((await mine.ask('HEAD', `/v1/uploads/${ids.upload}`, { headers: V })).headers.get('upload-offset')).toBe('0')
   })

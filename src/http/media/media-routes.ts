@@ -12,12 +12,27 @@ import { answerProblem, problemOf } from './problem.ts'
 import type { TusDeps } from './tus-store.ts'
 import { uploadRoutes } from './uploads.ts'
 import { type WebhookRouteDeps, webhookRoutes } from './webhook-endpoints.ts'
+import { type MessageRouteDeps, messageRoutes } from './webhook-messages.ts'
 
-export interface MediaRouteDeps extends FileRouteDeps, JobRouteDeps, BatchRouteDeps, WebhookRouteDeps, TusDeps {
+export interface MediaRouteDeps
+  extends FileRouteDeps,
+    JobRouteDeps,
+    BatchRouteDeps,
+    WebhookRouteDeps,
+    MessageRouteDeps,
+    TusDeps {
   log: Log
 }
 
-const PARTS = ['files', 'uploads', 'jobs', 'batches', 'webhook_endpoints', 'webhook_secret'] as const
+const PARTS = [
+  'files',
+  'uploads',
+  'jobs',
+  'batches',
+  'webhook_endpoints',
+  'webhook_messages',
+  'webhook_secret',
+] as const
 /** Room for the largest inline input in base64, and for options, bytes. */
 const LARGEST_JSON = 384 * 1_024
 const WHERE = { json: 'body', query: 'query', header: 'header', param: 'path' } as const
@@ -53,6 +68,7 @@ export function mediaRoutes(app: OpenAPIHono, deps: MediaRouteDeps): void {
   jobRoutes(door, deps)
   batchRoutes(door, deps)
   webhookRoutes(door, deps)
+  messageRoutes(door, deps)
   closeRest(door)
   app.route('/', door)
 }

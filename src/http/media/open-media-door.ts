@@ -18,6 +18,8 @@ import { RequestRate } from '../../store/request-rate.ts'
 import type { Store } from '../../store/store.ts'
 import { StreamSlots } from '../../store/stream-slots.ts'
 import { TenantHooks } from '../../store/tenant-hooks.ts'
+import { WebhookEndpoints } from '../../store/webhook-endpoints.ts'
+import { WebhookMessages } from '../../store/webhook-messages.ts'
 import type { WebhookQueue } from '../../webhooks/webhook-queue.ts'
 import type { MediaUse } from '../limits.ts'
 import type { MediaRouteDeps } from './media-routes.ts'
@@ -27,7 +29,7 @@ export interface OpenMediaDoorDeps {
   readonly clock: Clock
   readonly log: Log
   readonly store: Store
-  readonly webhooks: Pick<WebhookQueue, 'deliver'>
+  readonly webhooks: Pick<WebhookQueue, 'deliver' | 'deliverAgain'>
   /** Null where this process does no work on media: then files are taken without a look at them. */
   readonly tools: Pick<MediaTools, 'probe'> | null
 }
@@ -70,6 +72,9 @@ export async function openMediaDoor(deps: OpenMediaDoorDeps): Promise<MediaDoor>
       const held = await files.held(tenant)
       return { storage: { limit: storage, now: held.bytes }, files: { limit: most, now: held.files } }
     },
+    health: new WebhookEndpoints(redis),
+    messages: new WebhookMessages(redis),
+    deliverAgain: (tenant, message) => webhooks.deliverAgain(tenant, message, clock.now()),
     unwell: async () => (((await storage.room()) ?? 0) < 0 ? 'there is no room for media' : null),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   }

@@ -4,6 +4,7 @@ import { invalid } from '../../invalid-request.ts'
 import { iso, Time } from '../../jobs/wire.ts'
 import { outboundUrl } from '../../net/outbound-url.ts'
 import { MOST_ENDPOINTS, type TenantHook, type TenantHooks } from '../../store/tenant-hooks.ts'
+import type { WebhookEndpoints } from '../../store/webhook-endpoints.ts'
 import { JOB_EVENTS, type JobEventType, newEventId, TEST_EVENT, type WebhookEvent } from '../../webhooks/webhook.ts'
 import type { Recipient } from '../../webhooks/webhook-queue.ts'
 import type { GuardDeps } from './guard.ts'
@@ -11,6 +12,7 @@ import { page, pageOf, problems } from './schemas.ts'
 
 export interface WebhookRouteDeps extends GuardDeps {
   hooks: TenantHooks
+  health: Pick<WebhookEndpoints, 'enable'>
   deliver(event: WebhookEvent, recipients: readonly Recipient[]): Promise<void>
 }
 
@@ -146,6 +148,8 @@ export function webhookRoutes(app: OpenAPIHono, deps: WebhookRouteDeps): void {
     const { id } = await find(tenant, c.req.valid('param').id)
     const changed = await hooks.change(tenant, id, wish)
     if (changed === null) throw noEndpoint()
+    // Whoever switches it on says that its receiver is well again, whatever it has answered before.
+    if (wish.enabled === true) await deps.health.enable(id)
     return c.json(endpointView(changed), 200)
   })
   app.openapi(remove, async (c) => {
@@ -161,7 +165,7 @@ export function webhookRoutes(app: OpenAPIHono, deps: WebhookRouteDeps): void {
     const { tenant } = c.var.principal
     const { id: endpoint } = await find(tenant, c.req.valid('param').id)
     const id = newEventId()
-    await deps.deliver({ id, type: TEST_EVENT, at: deps.clock.now(), data: { endpoint } }, [{ endpoint, tenant }])
+    await deps.deliver({ id, type: TEST_EVENT, at: deps.clock.now(), data: { id: endpoint } }, [{ endpoint, tenant }])
     return c.json({ id }, 202)
   })
   app.openapi(own, async (c) => c.json({ secret: await hooks.secretForJobs(c.var.principal.tenant) }, 200))

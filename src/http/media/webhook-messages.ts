@@ -42,7 +42,7 @@ const MessageView = z
     created_at: Time,
     updated_at: Time,
   })
-  .openapi('WebhookMessage')
+  .openapi('WebhookMessageRecord')
 
 const when = z.iso.datetime({ offset: true })
 const endpoint = z.string().max(64).optional()

@@ -65,6 +65,8 @@ export class BatchStore {
 
   async create(head: BatchHead, { key, fingerprint, keep }: Idempotency): Promise<BatchCreated> {
     await fromStore(this.#redis.sadd(keys.batchTenants, head.tenant))
+    // Its end is told by the sweep of tenants with jobs, also where no line has become one.
+    await fromStore(this.#redis.sadd(keys.jobTenants, head.tenant))
     const args = [head.id, JSON.stringify(head), key, fingerprint, keep]
     const reply = (await this.#run('batchesCreate', head.tenant, ...args)) as
       | ['mismatch']

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { isId, newId } from '../media/ids.ts'
 import type { Instant } from '../units.ts'
-import { type JobEventType, WEBHOOK_EVENTS, type WebhookEndpoint } from '../webhooks/webhook.ts'
+import { type TenantEventType, WEBHOOK_EVENTS, type WebhookEndpoint } from '../webhooks/webhook.ts'
 import { keys } from './keys.ts'
 import { fromStore } from './limit-scripts.ts'
 
@@ -30,13 +30,13 @@ type Stored = z.infer<typeof Stored>
 export interface TenantHook {
   readonly id: string
   readonly url: string
-  /** Null: all that happens to its jobs. */
-  readonly events: readonly JobEventType[] | null
+  /** Null: all that happens to its jobs and batches. */
+  readonly events: readonly TenantEventType[] | null
   readonly enabled: boolean
   readonly createdAt: Instant
 }
 
-/** Where tenants want to be told of their jobs, and the secrets that sign it. */
+/** Where tenants want to be told of their jobs and batches, and the secrets that sign it. */
 export class TenantHooks {
   readonly #redis: Redis
   readonly #now: () => Instant
@@ -104,7 +104,7 @@ export class TenantHooks {
   }
 
   /** Everybody who wants to know of this; `jobUrl`: a URL of the job's own, which is remembered. Names for deliveries. */
-  async wanting(tenant: string, type: JobEventType, jobUrl: string | null): Promise<string[]> {
+  async wanting(tenant: string, type: TenantEventType, jobUrl: string | null): Promise<string[]> {
     const names = (await this.list(tenant))
       .filter(({ enabled, events }) => enabled && (events === null || events.includes(type)))
       .map(({ id }) => id)

@@ -12,8 +12,16 @@ export const JOB_EVENTS = [
 ] as const
 export type JobEventType = (typeof JOB_EVENTS)[number]
 
+/** How batches end. */
+export const BATCH_EVENTS = ['batch.completed', 'batch.failed', 'batch.expired', 'batch.cancelled'] as const
+export type BatchEventType = (typeof BATCH_EVENTS)[number]
+
+/** What tenants are told. */
+export const TENANT_EVENTS = [...JOB_EVENTS, ...BATCH_EVENTS] as const
+export type TenantEventType = (typeof TENANT_EVENTS)[number]
+
 /** What can be told to a webhook. Receivers must expect more to come. */
-export const WEBHOOK_EVENTS = ['budget.warning', 'objective.stepped', 'webhook.disabled', ...JOB_EVENTS] as const
+export const WEBHOOK_EVENTS = ['budget.warning', 'objective.stepped', 'webhook.disabled', ...TENANT_EVENTS] as const
 /** Sent when a tenant asks to see that an endpoint works; nobody subscribes to it. */
 export const TEST_EVENT = 'webhook.test'
 export type WebhookEventType = (typeof WEBHOOK_EVENTS)[number] | typeof TEST_EVENT
@@ -23,7 +31,7 @@ export interface WebhookEndpoint {
   readonly url: string
   /** `whsec_` and base64 of 24 to 64 bytes, newest first. While two are listed both sign, so that a receiver can change over. */
   readonly secrets: readonly string[]
-  /** Null: all that concerns operators. What becomes of jobs, which can be a lot, has to be asked for by name. */
+  /** Null: all that concerns operators. What becomes of jobs and batches, which can be a lot, has to be asked for by name. */
   readonly events: readonly (typeof WEBHOOK_EVENTS)[number][] | null
 }
 
@@ -50,7 +58,8 @@ export function endpointId(endpoint: Pick<WebhookEndpoint, 'url'>): string {
 
 export function wants(endpoint: WebhookEndpoint, type: WebhookEventType): boolean {
   if (type === TEST_EVENT) return false
-  return endpoint.events === null ? !type.startsWith('job.') : endpoint.events.includes(type)
+  const isOfTenants = (TENANT_EVENTS as readonly string[]).includes(type)
+  return endpoint.events === null ? !isOfTenants : endpoint.events.includes(type)
 }
 
 /** The exact text that is signed and sent. Throws RangeError for an id of another form and for more than 20 KB. */

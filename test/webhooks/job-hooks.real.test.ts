@@ -60,7 +60,8 @@ async function installation() {
       ...{ id: `msg_${job.id.slice(4)}_${seq}`, type, at: systemClock.now(), job: job.id, seq, member: '' },
       ...{ webhook: job.webhook, metadata: job.metadata },
     })
-  return { heard, hooks, tell, url: (path: string) => `http://127.0.0.1:${port}${path}` }
+  const tellOf = (tenant: string, news: JobNews) => publishJobNews({ config: () => config, hooks, queue }, tenant, news)
+  return { heard, hooks, tell, tellOf, url: (path: string) => `http://127.0.0.1:${port}${path}` }
 }
 
 test('Q1 a job tells its own URL and the endpoints of its tenant, each once, signed by the secret of each', async () => {
@@ -85,6 +86,25 @@ test('Q1 a job tells its own URL and the endpoints of its tenant, each once, sig
     })
     expect(headers['webhook-id']).toBe(`msg_${job.id.slice(4)}_3`)
   }
+})
+
+test('Q1 the end of a batch is told to those who asked for it, and leads to the batch', async () => {
+  const { heard, hooks, tellOf, url } = await installation()
+  await hooks.create('press', { url: url('/batches'), events: ['batch.completed'] })
+  await hooks.create('press', { url: url('/jobs'), events: ['job.succeeded'] })
+  const at = systemClock.now()
+  const news = { id: 'msg_x_1', type: 'batch.completed', at, job: 'batch_x', seq: 1, member: '' } as const
+  await tellOf('press', { ...news, webhook: null, metadata: { night: 'shift' } })
+  await eventually(() => expect(heard).toHaveLength(1), 10_000)
+  expect(heard[0]?.path).toBe('/batches')
+  expect(JSON.parse(heard[0]?.body ?? '')).toMatchObject({
+    type: 'batch.completed',
+    data: {
+      ...{ id: 'batch_x', object: 'batch', status: 'completed', metadata: { night: 'shift' } },
+      ended_at: new Date(at).toISOString(),
+      result_url: expect.stringMatching(/\/v1\/batches\/batch_x$/),
+    },
+  })
 })
 
 test('Q1 after a change of secrets the old one signs on, and a removed endpoint hears nothing more', async () => {

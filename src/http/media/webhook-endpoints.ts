@@ -5,7 +5,13 @@ import { iso, Time } from '../../jobs/wire.ts'
 import { outboundUrl } from '../../net/outbound-url.ts'
 import { MOST_ENDPOINTS, type TenantHook, type TenantHooks } from '../../store/tenant-hooks.ts'
 import type { WebhookEndpoints } from '../../store/webhook-endpoints.ts'
-import { JOB_EVENTS, type JobEventType, newEventId, TEST_EVENT, type WebhookEvent } from '../../webhooks/webhook.ts'
+import {
+  newEventId,
+  TENANT_EVENTS,
+  TEST_EVENT,
+  type TenantEventType,
+  type WebhookEvent,
+} from '../../webhooks/webhook.ts'
 import type { Recipient } from '../../webhooks/webhook-queue.ts'
 import type { GuardDeps } from './guard.ts'
 import { page, pageOf, problems } from './schemas.ts'
@@ -16,7 +22,7 @@ export interface WebhookRouteDeps extends GuardDeps {
   deliver(event: WebhookEvent, recipients: readonly Recipient[]): Promise<void>
 }
 
-const Events = z.array(z.enum(JOB_EVENTS)).min(1).nullable().openapi({ description: 'Null: all of them' })
+const Events = z.array(z.enum(TENANT_EVENTS)).min(1).nullable().openapi({ description: 'Null: all of them' })
 const Url = z.url().max(2_048).openapi({ example: 'https://example.com/hooks/media' })
 const Endpoint = z.object({
   id: z.string(),
@@ -44,7 +50,7 @@ const ONE = `${PATH}/{id}` as const
 const create = createRoute({
   method: 'post',
   path: PATH,
-  summary: 'Be told of what becomes of jobs',
+  summary: 'Be told of what becomes of jobs and batches',
   request: json(z.strictObject({ url: Url, events: Events.default(null) }), {
     all: { value: { url: 'https://example.com/hooks/media' } },
     ends: { value: { url: 'https://example.com/hooks/media', events: ['job.succeeded', 'job.failed'] } },
@@ -176,11 +182,11 @@ export function webhookRoutes(app: OpenAPIHono, deps: WebhookRouteDeps): void {
 
 /** For the document: what is sent to endpoints. */
 function describeEvents(app: OpenAPIHono): void {
-  for (const event of JOB_EVENTS) {
+  for (const event of TENANT_EVENTS) {
     app.openAPIRegistry.registerWebhook({
       method: 'post',
       path: event,
-      summary: `A job ${SAID[event]}`,
+      summary: `A ${event.split('.')[0]} ${SAID[event]}`,
       description:
         'Signed as Standard Webhooks 1.0 has it. May come more than once and in any order: `data.seq` tells.',
       request: {
@@ -203,15 +209,19 @@ const SAID = {
   'job.failed': 'has failed',
   'job.canceled': 'was canceled',
   'job.expired': 'was not begun in time',
-} as const satisfies Record<JobEventType, string>
+  'batch.completed': 'has the results of all its lines',
+  'batch.failed': 'has mistakes in it, and was not begun',
+  'batch.expired': 'has come to the end of its window, with what is done',
+  'batch.cancelled': 'was cancelled, with what is done',
+} as const satisfies Record<TenantEventType, string>
 
 const Message = z
   .object({
-    type: z.enum(JOB_EVENTS),
+    type: z.enum(TENANT_EVENTS),
     timestamp: Time,
     data: z.object({
       id: z.string(),
-      object: z.literal('job'),
+      object: z.enum(['job', 'batch']),
       status: z.string(),
       seq: z.int(),
       metadata: z.record(z.string(), z.string()),

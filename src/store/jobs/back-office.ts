@@ -3,6 +3,7 @@ import type { JobLimits, MediaConfig } from '../../config/config.ts'
 import type { WebhookWish } from '../../media/job-request.ts'
 import type { JobHold } from '../../media/job-store.ts'
 import { type Instant, type Ms, ms } from '../../units.ts'
+import type { TenantEventType } from '../../webhooks/webhook.ts'
 import { keys } from '../keys.ts'
 import { type JobScripts, withJobScripts } from './job-scripts.ts'
 
@@ -39,11 +40,12 @@ export type Waste = {
   readonly member: string
 }
 
-/** A change of status on its way to webhooks: one message, however often it is read. */
+/** A change of status, of a job or the last one of a batch, on its way to webhooks: one message, however often it is read. */
 export interface JobNews {
   readonly id: string
-  readonly type: `job.${'queued' | 'started' | 'succeeded' | 'failed' | 'canceled' | 'expired'}`
+  readonly type: TenantEventType
   readonly at: Instant
+  /** Its id, or that of the batch. */
   readonly job: string
   readonly seq: number
   readonly webhook: WebhookWish | null

@@ -4,6 +4,7 @@ import { WINDOW } from '../../../src/batches/batch-steps.ts'
 import { type Clock, systemClock } from '../../../src/clock.ts'
 import { FaultError } from '../../../src/faults.ts'
 import { openStorage } from '../../../src/storage/open-storage.ts'
+import type { JobNews } from '../../../src/store/jobs/back-office.ts'
 import { instant } from '../../../src/units.ts'
 import { startBatches } from '../../../workers/batches/start-batches.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -45,7 +46,7 @@ describe('batches', () => {
       storage: await openStorage(parley.config, systemClock.now()),
     })
   /** Workers whose jobs say what their line was called; those called `bad` fail. */
-  const workers = async (own: AsyncDisposableStack) => {
+  const workers = async (own: AsyncDisposableStack): Promise<JobNews[]> => {
     const world = await mediaWorld(parley.store.place, parley.config.dataDir, own, { plans })
     own.use(
       await world.workers(
@@ -57,6 +58,7 @@ describe('batches', () => {
         }),
       ),
     )
+    return world.news
   }
   let made = 0
   const begin = async (lines: string, changes: object = {}) => {
@@ -84,10 +86,12 @@ describe('batches', () => {
     timeout: 90_000,
   }, async () => {
     await using own = new AsyncDisposableStack()
-    await workers(own)
+    const news = await workers(own)
     const names = Array.from({ length: WINDOW + 100 }, (_, i) => (i % 10 === 3 ? `bad-${i}` : `good-${i}`))
     const refused = lineOf('refused', { input: { file_id: 'file_01aaaaaaaaaaaaaaaaaaaaaaaa' } })
-    const id = await begin(`${[...names.map((name) => lineOf(name)), refused].join('\n')}\n`)
+    const id = await begin(`${[...names.map((name) => lineOf(name)), refused].join('\n')}\n`, {
+      metadata: { night: 'shift' },
+    })
     expect(await read(id)).toMatchObject({ object: 'batch', status: 'validating', request_counts: { total: 0 } })
     const first = await runner()
     const second = own.use(await runner())
@@ -112,6 +116,9 @@ describe('batches', () => {
     const jobs = await mine.get(`/v1/jobs?batch_id=${id}&limit=1`)
     expect(jobs.body.data[0]).toMatchObject({ batch_id: id, priority: 'low' })
     await second[Symbol.asyncDispose]()
+    const told = () => news.filter(({ type }) => type.startsWith('batch.'))
+    await eventually(() => expect(told()).toHaveLength(1), 30_000)
+    expect(told()[0]).toMatchObject({ type: 'batch.completed', job: id, webhook: null, metadata: { night: 'shift' } })
   })
 
   test('Q1 a batch with a mistake in it begins nothing, and every mistake is told by its line', async () => {
@@ -134,6 +141,12 @@ describe('batches', () => {
     expect([failed.output_file_id, failed.request_counts.total]).toEqual([null, 0])
     const empty = await reaches(await begin('\n\n'), 'failed')
     expect(empty.errors.data).toMatchObject([{ code: 'empty', line: null }])
+    // Told although none of the tenant's workers has had anything of it to do.
+    await using own = new AsyncDisposableStack()
+    const news = await workers(own)
+    const told = () => news.filter(({ job }) => job === failed.id || job === empty.id)
+    await eventually(() => expect(told()).toHaveLength(2), 30_000)
+    for (const each of told()) expect(each).toMatchObject({ type: 'batch.failed', seq: 1, metadata: {} })
   })
 
   test('Q1 a cancelled batch keeps what is done, and says of the rest that it was cancelled', async () => {

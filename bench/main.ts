@@ -7,6 +7,7 @@ import { limits } from './scenarios/limits.ts'
 import { memory } from './scenarios/memory.ts'
 import { mouthToEar } from './scenarios/mouth-to-ear.ts'
 import { opening } from './scenarios/opening.ts'
+import { pictures } from './scenarios/pictures.ts'
 import { stalledReader } from './scenarios/stalled-reader.ts'
 import { KINDS, type Scenario, Stage } from './stage.ts'
 
@@ -20,6 +21,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   audio,
   'audio-memory': audioMemory,
   'mouth-to-ear': mouthToEar,
+  ...pictures,
 }
 
 const HELP = `npm run bench -- [--only <scenario>] [--relays <names>] [--quick] [--rounds <n>] [--node <options>]
@@ -30,6 +32,7 @@ Parley beside a bare ws relay and HAProxy, everything on 127.0.0.1, in turn, sev
   --quick     one short round of each, for a look
   --rounds    how often each relay is measured
   --speech    a folder of labelled recordings for audio: NAME.wav, NAME.rttm, where known NAME.words.tsv, NAME.blocks.tsv
+  --pictures  folders of pictures, with a comma between: NAME.jpg, where its text is known NAME.gt.txt
   --node      options of Node for Parley alone: --node='--cpu-prof --cpu-prof-dir=/tmp/profile', --node=--trace-gc
 `
 
@@ -42,6 +45,7 @@ async function main(): Promise<void> {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       speech: { type: 'string' },
+      pictures: { type: 'string' },
       node: { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
     },
@@ -58,6 +62,7 @@ async function main(): Promise<void> {
     rounds: values.rounds === undefined ? null : Number(values.rounds),
     relays: values.relays?.split(',') ?? null,
     speech: values.speech ?? null,
+    pictures: values.pictures?.split(',') ?? null,
     parleyNodeOptions: values.node.split(' ').filter((option) => option !== ''),
   })
   const bars: Bar[] = []

@@ -24,6 +24,8 @@ export interface Settings {
   parleyNodeOptions: readonly string[]
   /** Where labelled recordings lie; null for those made of fixtures. */
   speech: string | null
+  /** Where pictures lie, with their texts; null for those drawn for the run. */
+  pictures: readonly string[] | null
   /** Relays to measure, by name; null for all. */
   relays: readonly string[] | null
 }

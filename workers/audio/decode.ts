@@ -1,9 +1,9 @@
 import { RATE } from '../../src/media/audio/samples.ts'
 import { bytes, ms } from '../../src/units.ts'
+import { collect } from '../tools/collect.ts'
 import { decodeArguments, type FfmpegInput } from '../tools/ffmpeg-command.ts'
 import { FfmpegProcess } from '../tools/ffmpeg-process.ts'
 import type { ToolContext } from '../tools/tool-settings.ts'
-import { collect } from './collect.ts'
 
 /** What decoding sound may take beyond the code of ffmpeg; ordinary files need a tenth, bytes. */
 const MEMORY = bytes(384 * 1_024 * 1_024)

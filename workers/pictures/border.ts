@@ -2,10 +2,12 @@ import type { Box } from '../../src/media/picture/rule.ts'
 import type { Pixels } from './decoder.ts'
 
 /**
- * Farthest that a sample of an even border may be from its row's own colour, of 255: above the noise of scans on a page; on a
- * picture no more than an encoder leaves, because an even sky is part of it.
+ * Farthest that a sample of an even border may be from its row's own colour, of 255: what an encoder leaves, because an even
+ * sky is part of a picture and a pale box part of a screen; on a page so many times what its outermost row shows, up to the
+ * noise of a poor scan.
  */
-export const NOISE = { page: 28, picture: 8 } as const
+export const NOISE = { picture: 8, page: 28 } as const
+const NOISE_TO_SEEN = 2
 /** Pixels in a row of border that may be anything: dust, not letters. */
 const DUST = 1
 /** Farthest that a border's colour may be from its outermost row's, of 255: shadows drift, the next thing does not. */
@@ -27,9 +29,11 @@ interface Edges {
  * What is left of a picture without the even borders around it, with a margin; null where it has none, or is nothing else.
  * Each side may have its own colour.
  */
-export function contentOf(pixels: Pixels, noise: number): Box | null {
+export function contentOf(pixels: Pixels, most: number): Box | null {
   const { width, height } = pixels
   const whole: Edges = { left: 0, top: 0, right: width, bottom: height }
+  const seen = Math.max(deviationIn(pixels, 0), deviationIn(pixels, height - 1))
+  const noise = Math.min(most, Math.max(NOISE.picture, seen * NOISE_TO_SEEN))
   let edges = whole
   for (let i = 0; i < MOST_BORDERS; i++) {
     const inner = withoutBorder(pixels, edges, noise)
@@ -98,6 +102,18 @@ function colourOf({ data, width }: Pixels, { left, top, right, bottom }: Edges, 
     if (isOther && ++others > DUST) return null
   }
   return colour
+}
+
+/** Farthest that any but the dust of a row is from its colour. */
+function deviationIn({ data, width }: Pixels, row: number): number {
+  const first = row * width * 3
+  const colour = [0, 1, 2].map((channel) => middle(data, first + channel, 3, width))
+  const deviations: number[] = []
+  for (let x = 0, at = first; x < width; x++, at += 3) {
+    const by = colour.map((value, channel) => Math.abs((data[at + channel] as number) - value))
+    deviations.push(Math.max(...by))
+  }
+  return deviations.sort((a, b) => b - a)[DUST] ?? 0
 }
 
 /** Samples looked at for the colour of a line. */

@@ -34,9 +34,15 @@ async function encodeLossy(open: () => Sharp, manner: Manner): Promise<Encoded> 
   const { formats, isText, isFine, isQuick } = manner
   if (formats.includes('webp') && !isQuick) {
     const quality = isFine ? WEBP.fine : isText ? WEBP.text : WEBP.picture
-    return { data: await decoding(() => open().webp({ quality, effort: 4 }).toBuffer()), mime: 'image/webp' }
+    return {
+      data: await decoding(() => open().webp({ quality, effort: 4, smartSubsample: isText }).toBuffer()),
+      mime: 'image/webp',
+    }
   }
   const quality = isFine ? JPEG.fine : JPEG.usual
   const chromaSubsampling = isText ? '4:4:4' : '4:2:0'
-  return { data: await decoding(() => open().jpeg({ quality, chromaSubsampling }).toBuffer()), mime: 'image/jpeg' }
+  return {
+    data: await decoding(() => open().jpeg({ quality, chromaSubsampling, optimiseCoding: !isQuick }).toBuffer()),
+    mime: 'image/jpeg',
+  }
 }

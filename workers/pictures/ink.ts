@@ -27,54 +27,67 @@ const LIGHT = 2
  */
 export function findSpots(grey: Grey): Spot[] | null {
   const spots = new Labels()
-  const { width, height } = grey
-  const kinds = new Uint8Array(width)
-  let above = new Runs(width)
-  let here = new Runs(width)
-  const means = new LocalMeans(grey)
-  for (let y = 0; y < height; y++) {
-    const sums = means.row(y)
-    const at = y * width
-    for (let x = 0; x < width; x++) {
-      const difference = (grey.data[at + x] as number) - (sums[x] as number)
-      kinds[x] = difference < -CONTRAST ? DARK : difference > CONTRAST ? LIGHT : 0
-    }
-    here.read(kinds)
+  const window = new Window(grey)
+  let above = new Runs(grey.width)
+  let here = new Runs(grey.width)
+  for (let y = 0; y < grey.height; y++) {
+    window.read(y, here)
     if (!spots.join(above, here, y)) return null
     ;[above, here] = [here, above]
   }
   return spots.all()
 }
 
-/** Mean of a square window around each pixel, row after row, by sums that slide along. */
-class LocalMeans {
+/** A square window that slides along the rows; its mean is what a pixel in its middle is compared with. */
+class Window {
   readonly #grey: Grey
   readonly #columns: Uint32Array
-  readonly #means: Float32Array
-  #rows = 0
   #first = 0
   #last = -1
 
   constructor(grey: Grey) {
     this.#grey = grey
     this.#columns = new Uint32Array(grey.width)
-    this.#means = new Float32Array(grey.width)
   }
 
-  row(y: number): Float32Array {
-    const { width, height } = this.#grey
+  /** Finds the ink of one row. */
+  read(y: number, runs: Runs): void {
+    const { data, width, height } = this.#grey
+    const columns = this.#columns
     while (this.#last < Math.min(height - 1, y + REACH)) this.#add(++this.#last, 1)
     while (this.#first < y - REACH) this.#add(this.#first++, -1)
-    this.#rows = this.#last - this.#first + 1
+    const rows = this.#last - this.#first + 1
     let sum = 0
-    for (let x = 0; x < Math.min(width, REACH); x++) sum += this.#columns[x] as number
+    let across = Math.min(width, REACH)
+    for (let x = 0; x < across; x++) sum += columns[x] as number
+    let kind = 0
+    let count = 0
+    const row = y * width
     for (let x = 0; x < width; x++) {
-      if (x + REACH < width) sum += this.#columns[x + REACH] as number
-      if (x - REACH - 1 >= 0) sum -= this.#columns[x - REACH - 1] as number
-      const across = Math.min(width - 1, x + REACH) - Math.max(0, x - REACH) + 1
-      this.#means[x] = sum / (across * this.#rows)
+      if (x + REACH < width) {
+        sum += columns[x + REACH] as number
+        across++
+      }
+      if (x > REACH) {
+        sum -= columns[x - REACH - 1] as number
+        across--
+      }
+      // The difference from the mean, times the window's area: no division for each pixel.
+      const area = across * rows
+      const difference = (data[row + x] as number) * area - sum
+      const next = difference < -CONTRAST * area ? DARK : difference > CONTRAST * area ? LIGHT : 0
+      if (next !== kind) {
+        if (kind !== 0) runs.end[count - 1] = x - 1
+        if (next !== 0) {
+          runs.start[count] = x
+          runs.kind[count] = next
+          count++
+        }
+        kind = next
+      }
     }
-    return this.#means
+    if (kind !== 0) runs.end[count - 1] = width - 1
+    runs.count = count
   }
 
   #add(y: number, sign: 1 | -1): void {
@@ -98,24 +111,6 @@ class Runs {
     this.end = new Int32Array(width)
     this.kind = new Uint8Array(width)
     this.label = new Int32Array(width)
-  }
-
-  read(kinds: Uint8Array): void {
-    this.count = 0
-    let kind = 0
-    for (let x = 0; x < kinds.length; x++) {
-      const next = kinds[x] as number
-      if (next === kind) {
-        if (kind !== 0) this.end[this.count - 1] = x
-        continue
-      }
-      kind = next
-      if (kind === 0) continue
-      this.start[this.count] = x
-      this.end[this.count] = x
-      this.kind[this.count] = kind
-      this.count++
-    }
   }
 }
 

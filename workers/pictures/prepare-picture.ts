@@ -8,6 +8,7 @@ import { tokensOf } from '../../src/media/picture/tokens-of.ts'
 import type { PictureTarget } from '../../src/media/picture-target.ts'
 import type { PictureFile, PreparedPicture, PreparePicture } from '../../src/media/prepared-picture.ts'
 import type { Instant } from '../../src/units.ts'
+import { collectPast } from '../tools/collect.ts'
 import { type Encoded, encode, type Manner } from './encode.ts'
 import { readHeader } from './header.ts'
 import { look } from './look.ts'
@@ -24,6 +25,8 @@ export interface PictureLimits {
 
 /** Pictures of fewer pixels are drawn, whatever their colours: icons. */
 const TINY_PIXELS = 16_384
+/** Pixels of pictures gone by that may wait for the collector, bytes: ten or so. */
+const MOST_GATHERED = 32 * 1_024 * 1_024
 /** Photographs of more pixels than this are mostly decoding. */
 const LARGE_PIXELS = 8_000_000
 
@@ -39,6 +42,7 @@ export async function preparePicture(
   options: PreparePicture,
   { mostPixels, at }: PictureLimits,
 ): Promise<PreparedPicture> {
+  collectPast(MOST_GATHERED)
   const { target } = options
   const header = await readHeader(path, mostPixels)
   const { size, format, bytes, pages } = header
@@ -53,7 +57,10 @@ export async function preparePicture(
     if (text !== null) return { ...asText(text), original: described }
   }
 
-  const plan = planned(planPicture(target, { size, content: seen.content, text: seen.text }, options, at))
+  const isPlain = seen.content === null && seen.text === null
+  const plan = isPlain
+    ? asPhotograph
+    : planned(planPicture(target, { size, content: seen.content, text: seen.text }, options, at))
   const manner: Manner = {
     formats: providerNamed(target.provider).formats,
     isText: seen.text !== null,

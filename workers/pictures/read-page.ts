@@ -1,7 +1,7 @@
 import type { Box } from '../../src/media/picture/rule.ts'
 import { decoding, fromPixels } from './decoder.ts'
 import type { Look } from './look.ts'
-import { type Reading, recognise } from './recogniser.ts'
+import type { Reading } from './recogniser.ts'
 
 /** The bounds that let through 20 of 63 measured pages, with 99 % of their words and never less than 95 %. */
 const LEAST_CONFIDENCE = 92
@@ -25,10 +25,14 @@ export async function readPage({ view, text, spots }: Look): Promise<string | nu
   const png = await decoding(() =>
     fromPixels(view).resize({ width }).greyscale().png({ compressionLevel: 1 }).toBuffer(),
   )
-  const readings = await recognise(png)
-  const [first, second] = readings
-  if (first === undefined || second === undefined || !isAlike(first, second)) return null
-  return readings.every((reading) => isSure(reading, spots, scale)) ? first.text : null
+  // Loaded here, because most pictures are never read and the library takes twenty megabytes.
+  const { openRecogniser } = await import('./recogniser.ts')
+  await using recogniser = await openRecogniser()
+  const found = await recogniser.read(png, 'page')
+  if (!isSure(found, spots, scale)) return null
+  // What both layouts agree on is no accident of the layout.
+  const even = await recogniser.read(png, 'block')
+  return isSure(even, spots, scale) && isAlike(found, even) ? found.text : null
 }
 
 function isSure({ words }: Reading, spots: readonly Box[], scale: number): boolean {

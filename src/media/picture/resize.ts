@@ -34,7 +34,16 @@ export function cheapestResize(size: Size, leastScale: number, ways: readonly Wa
     if (candidate.seen.width < least.width || candidate.seen.height < least.height) continue
     if (best === null || isCheaper(candidate, best)) best = candidate
   }
-  return best
+  return best === null ? null : asSeen(best, ways)
+}
+
+/** What the provider would shrink is sent as it would be seen: the same picture in fewer bytes. */
+function asSeen(resize: Resize, ways: readonly Way[]): Resize {
+  const rule = ways.find((way) => way.detail === resize.detail)?.rule
+  if (rule === undefined || area(resize.seen) >= area(resize.sent)) return resize
+  const { tokens, seen } = count(rule, resize.seen)
+  const isSame = tokens <= resize.tokens && seen.width === resize.seen.width && seen.height === resize.seen.height
+  return isSame ? { ...resize, sent: seen, tokens } : resize
 }
 
 /** The largest that is seen for at most `budget` tokens; null where nothing is that cheap. */
@@ -52,10 +61,20 @@ export function largestWithin(size: Size, budget: number, ways: readonly Way[]):
   return best
 }
 
-/** How large the model would see the original, as a share of its longer side; 0 where it would be refused. */
+/** How large the model can see the original at most, as a share of its longer side. */
 function seenScale(size: Size, { rule }: Way): number {
-  const { seen, refused } = count(rule, size)
-  return refused ? 0 : longer(seen) / longer(size)
+  const original = longer(size)
+  const whole = count(rule, size)
+  if (!whole.refused) return longer(whole.seen) / original
+  // Fewer pixels are never refused where more are not, so the largest that is taken is found by halving.
+  let taken = 0
+  let refused = original
+  while (refused - taken > 1) {
+    const middle = (taken + refused) >> 1
+    if (count(rule, sizeOfLonger(size, middle)).refused) refused = middle
+    else taken = middle
+  }
+  return taken / original
 }
 
 /** Every size with a longer side of at least `shortest`, in every way that is not refused. */

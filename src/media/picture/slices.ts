@@ -2,8 +2,8 @@ import type { Box, Size } from './rule.ts'
 
 /** Slices share so much of a side with the next one, so that what a cut goes through is whole in one of them. */
 const OVERLAP = 0.04
-/** At least so many x-heights across, about half a word, and down, a whole line. */
-const OVERLAP_ACROSS = 6
+/** At least so many x-heights across, a word of eight letters, and down, a whole line. */
+const OVERLAP_ACROSS = 9
 const OVERLAP_DOWN = 3
 
 /** A grid of `columns` × `rows` over a size, in reading order; bounds in whole px, all of one size. */

@@ -113,6 +113,12 @@ describe('what is sent of a picture', () => {
     expect(plan(NO_BUDGET, page(4_945, 6_981, 40)).tokens).toBeLessThan(3_000)
   })
 
+  test('Q4 what is refused as it came is sent as large as it is taken, where its text needs that', () => {
+    const { size } = piece(plan(NO_BUDGET, page(5_089, 5_985, 4)))
+    expect(tokensOf(NO_BUDGET, size.width, size.height, NOW)).toMatchObject({ refused: false })
+    expect(size.width).toBeGreaterThan(5_050)
+  })
+
   const facts = fc.record({
     size: fc.record({ width: fc.integer({ min: 1, max: 6_000 }), height: fc.integer({ min: 1, max: 6_000 }) }),
     content: fc.constant(null),
@@ -137,7 +143,7 @@ describe('what is sent of a picture', () => {
   test('Q4 text is seen at the x-height wished for, or as large as the model would have seen it', () => {
     fc.assert(
       fc.property(fc.constantFrom(...TARGETS), facts, (to, known) => {
-        if (known.text === null) return
+        if (known.text === null || tokensOf(to, known.size.width, known.size.height, NOW).refused) return
         const { box, size } = piece(plan(to, known))
         const seen = tokensOf({ ...to, detail: plan(to, known).detail }, size.width, size.height, NOW).seen
         const original = tokensOf(to, known.size.width, known.size.height, NOW).seen

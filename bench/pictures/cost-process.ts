@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs'
+import process from 'node:process'
+import sharp from 'sharp'
+import { make, RULES, type Rule } from './workshop.ts'
+
+/**
+ * What one picture takes, in a process of its own: node cost-process.ts <picture> <times> <at once>. Prints JSON: processor
+ * milliseconds for a picture prepared, for the same by sharp alone (fit 768, JPEG), and the most memory it had, bytes.
+ */
+const [path = '', times = '20', atOnce = '4'] = process.argv.slice(2)
+const rule = RULES[0] as Rule
+
+async function cpuMs(run: () => Promise<unknown>, count: number): Promise<number> {
+  const before = process.cpuUsage()
+  for (let i = 0; i < count; i++) await run()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1_000 / count
+}
+
+const prepare = () => make(path, rule)
+const alone = () =>
+  sharp(path, { sequentialRead: true })
+    .autoOrient()
+    .resize(768, 768, { fit: 'inside' })
+    .jpeg({ quality: 80 })
+    .toBuffer()
+// The first ones load and compile.
+await cpuMs(prepare, 15)
+const prepared = await cpuMs(prepare, Number(times))
+await cpuMs(alone, 2)
+const yardstick = await cpuMs(alone, Number(times))
+for (let i = 0; i < Number(times) / Number(atOnce); i++) {
+  await Promise.all(Array.from({ length: Number(atOnce) }, prepare))
+}
+const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]) * 1_024
+process.stdout.write(JSON.stringify({ prepared, yardstick, peak }))

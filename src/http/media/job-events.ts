@@ -38,19 +38,23 @@ export async function jobEvents(c: Context, deps: JobEventDeps, job: Job): Promi
   const response = streamSSE(c, async (stream) => {
     const gone = new AbortController()
     stream.onAbort(() => gone.abort())
-    // Of a reader that takes nothing one frame is kept: the beat that finds it still waiting cuts the line.
-    let isWriting = false
+    // Of a reader that takes nothing one frame is kept: the beat that finds it waiting since the beat before cuts the line.
+    let frames = 0
+    let waiting: number | null = null
+    let waitedBefore: number | null = null
     let alarm: Disposable | null = null
     const write = async (text: string) => {
-      isWriting = true
+      const frame = ++frames
+      waiting = frame
       await stream.write(text)
-      isWriting = false
+      if (waiting === frame) waiting = null
     }
     const beat = () => {
       alarm = deps.clock.at(later(deps.clock.now(), HEARTBEAT), () => {
-        if (isWriting) return cut(c)
+        if (waiting !== null && waiting === waitedBefore) return cut(c)
+        waitedBefore = waiting
         void slot.renew()
-        void write(': still here\n\n')
+        if (waiting === null) void write(': still here\n\n')
         beat()
       })
     }

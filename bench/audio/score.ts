@@ -11,6 +11,8 @@ export interface Score {
   edgesInWords: number
   cuts: number
   cutsInWords: number
+  /** Inside of audible islands whose words are not known: between two words of them, or not. */
+  cutsInIslands: number
   /** Silence that can be removed, babble aside, and how much was. */
   removable: number
   removed: number
@@ -19,6 +21,8 @@ export interface Score {
   holdRemoved: number
 }
 
+/** What labels call an audible island. */
+const ISLAND = '~'
 /** Of a word that is lost so much is not kept. */
 const LOST_SHARE = 0.5
 /** How exact the labels of words are, seconds. */
@@ -49,7 +53,8 @@ export function score(labels: Labelled, kept: readonly Stretch[], cuts: readonly
     edges: edges.length,
     edgesInWords: edges.filter((at) => isInside(at, known)).length,
     cuts: cuts.length,
-    cutsInWords: cuts.filter((at) => isInside(at, known)).length,
+    cutsInWords: cuts.filter((at) => isInside(at, known, (word) => word !== ISLAND)).length,
+    cutsInIslands: cuts.filter((at) => isInside(at, known, (word) => word === ISLAND)).length,
     removable: ordinary.reduce((all, one) => all + Math.max(0, one.end - one.start), 0),
     removed: removedOf(ordinary),
     hold: hold.reduce((all, one) => all + Math.max(0, one.end - one.start), 0),
@@ -83,8 +88,8 @@ function overlap(one: Stretch, others: readonly Stretch[]): number {
   return all
 }
 
-const isInside = (at: number, words: readonly Stretch[]) =>
-  words.some(({ start, end }) => start + LABEL_SLACK < at && at < end - LABEL_SLACK)
+const isInside = (at: number, words: Labelled['words'], counts = (_word: string) => true) =>
+  words.some(({ start, end, word }) => start + LABEL_SLACK < at && at < end - LABEL_SLACK && counts(word))
 
 function gaps(stretches: readonly Stretch[], until: number): Stretch[] {
   const found: Stretch[] = []

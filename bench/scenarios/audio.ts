@@ -58,7 +58,7 @@ export async function audio(stage: Stage): Promise<Report> {
     notes: [
       speech === null ? 'made of fixtures: --speech=<folder> for labelled recordings' : `pieces of ${PIECE} s at most`,
       'gone: of pauses from 1 s on less 0.3 s at each end; babble, which is voices, aside. CPU with decoding and encoding.',
-      `pieces of ${TIGHT_PIECE} s: ${tight.found.cutsInWords} of ${tight.found.cuts} cuts in a word, islands of unknown words included`,
+      `pieces of ${TIGHT_PIECE} s: ${tight.found.cutsInWords} of ${tight.found.cuts} cuts in a word, ${tight.found.cutsInIslands} in islands of unknown words`,
     ],
     columns: [
       '',

@@ -1,6 +1,7 @@
 import { LEVEL_HOP, LevelProfile } from '../../src/media/audio/level-profile.ts'
 import type { Region } from '../../src/media/audio/samples.ts'
 import { SILERO_HYSTERESIS, SpeechRuns, WEBRTC_HYSTERESIS } from '../../src/media/audio/speech-runs.ts'
+import { collect } from './collect.ts'
 import { CHUNK, Silero } from './silero.ts'
 import { stretches } from './stretches.ts'
 import { FRAME, voicedCells, webrtcVoices } from './webrtc-gate.ts'
@@ -37,6 +38,7 @@ export async function detectSpeech(
     measure(window, levels)
     if (engine !== 'none') await listen(window, silero, runs)
     total = window.start + window.length
+    collect('major')
     heard(total)
   }
   return { engine, runs: runs.finish(total), levels, total }

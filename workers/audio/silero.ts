@@ -31,6 +31,8 @@ interface Lane {
 /** Silero's voice detector, version 6. */
 export class Silero {
   readonly #session: InferenceSession
+  /** Filled anew for every step, because a fresh one for each chunk would leave gigabytes behind for every hour. */
+  readonly #input = new Float32Array(LANES * INPUT)
   readonly #rate = new Tensor('int64', BigInt64Array.from([BigInt(RATE)]), [])
 
   private constructor(session: InferenceSession) {
@@ -64,13 +66,14 @@ export class Silero {
       to: to * CHUNKS_PER_CELL,
     }))
     let lanes: Lane[] = waiting.splice(0, LANES)
-    let state = new Float32Array(2 * lanes.length * STATE)
+    let state: Float32Array = new Float32Array(2 * lanes.length * STATE)
     while (lanes.length > 0) {
-      const input = new Float32Array(lanes.length * INPUT)
+      const input = this.#input.subarray(0, lanes.length * INPUT)
       for (const [i, { chunk }] of lanes.entries()) {
         const at = window.lead + chunk * CHUNK
         // Before the very first sample there is silence.
         const from = Math.max(0, at - CONTEXT)
+        input.fill(0, i * INPUT, i * INPUT + CONTEXT)
         input.set(window.samples.subarray(from, at + CHUNK), i * INPUT + INPUT - CHUNK - (at - from))
       }
       const heard = await this.#session.run({
@@ -92,11 +95,8 @@ export class Silero {
 }
 
 /** The lanes of the next step: one that is through takes the next piece, with a fresh state, or falls away. */
-function advance(
-  lanes: Lane[],
-  waiting: Lane[],
-  state: Float32Array,
-): { lanes: Lane[]; state: Float32Array<ArrayBuffer> } {
+function advance(lanes: Lane[], waiting: Lane[], state: Float32Array): { lanes: Lane[]; state: Float32Array } {
+  if (lanes.every((lane) => lane.chunk < lane.to)) return { lanes, state }
   const kept = lanes.flatMap((lane, i): { lane: Lane; before: number | null }[] => {
     if (lane.chunk < lane.to) return [{ lane, before: i }]
     const next = waiting.shift()

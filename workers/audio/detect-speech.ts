@@ -1,7 +1,7 @@
 import { LEVEL_HOP, LevelProfile } from '../../src/media/audio/level-profile.ts'
 import type { Region } from '../../src/media/audio/samples.ts'
 import { SILERO_HYSTERESIS, SpeechRuns, WEBRTC_HYSTERESIS } from '../../src/media/audio/speech-runs.ts'
-import { collect } from './collect.ts'
+import { collect } from '../tools/collect.ts'
 import { CHUNK, Silero } from './silero.ts'
 import { stretches } from './stretches.ts'
 import { FRAME, voicedCells, webrtcVoices } from './webrtc-gate.ts'

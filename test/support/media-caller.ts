@@ -19,10 +19,18 @@ export class MediaCaller {
     this.#key = key
   }
 
+  /**
+   * Asks again, as a client does, where a busy machine kept Redis waiting for longer than the door waits for it; not with a
+   * body that can be read once only.
+   */
   async ask(method: string, path: string, init: RequestInit = {}): Promise<Answer> {
-    const response = await this.open(method, path, init)
-    const text = await response.text()
-    return { status: response.status, headers: response.headers, text, body: parsed(text) }
+    for (let tries = 1; ; tries++) {
+      const response = await this.open(method, path, init)
+      const text = await response.text()
+      const answer = { status: response.status, headers: response.headers, text, body: parsed(text) as Answer['body'] }
+      const isBusy = answer.status === 503 && answer.body?.code === 'unavailable'
+      if (!isBusy || tries === 5 || init.body instanceof ReadableStream) return answer
+    }
   }
 
   /** The answer as it comes. */

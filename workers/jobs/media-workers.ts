@@ -96,7 +96,11 @@ export async function startMediaWorkers(deps: MediaWorkersDeps): Promise<AsyncDi
     ...{ processors: deps.processors, scratch: deps.scratch, stopping: stopping.signal },
   })
 
-  const worker = (name: 'jobs' | 'pieces' | 'merges', concurrency: number, process: WatchedOptions['process']) => {
+  const worker = (
+    name: 'jobs' | 'pieces' | 'merges',
+    concurrency: () => number,
+    process: WatchedOptions['process'],
+  ) => {
     const { attempts, mostStarts } = queue()
     return new WatchedWorker({
       ...{ queue: queues[name], process, concurrency, connection, redis: store.redis, clock, log, metrics, cutOff },
@@ -107,9 +111,21 @@ export async function startMediaWorkers(deps: MediaWorkersDeps): Promise<AsyncDi
     })
   }
   const workers = [
-    worker('merges', MERGES_AT_ONCE, (run) => adapter.merge(run)),
-    worker('pieces', queue().calls, (run) => adapter.piece(run)),
-    worker('jobs', queue().jobs, (run, lock) => adapter.run(run, lock)),
+    worker(
+      'merges',
+      () => MERGES_AT_ONCE,
+      (run) => adapter.merge(run),
+    ),
+    worker(
+      'pieces',
+      () => queue().calls,
+      (run) => adapter.piece(run),
+    ),
+    worker(
+      'jobs',
+      () => queue().jobs,
+      (run, lock) => adapter.run(run, lock),
+    ),
   ]
   // Together, so that one patience is enough for all.
   stack.defer(async () => void (await Promise.all(workers.map((each) => each[Symbol.asyncDispose]()))))

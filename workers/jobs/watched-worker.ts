@@ -17,7 +17,8 @@ const MOST_IN_VAIN = 3
 export interface WatchedWorkerOptions {
   readonly queue: Queue
   readonly process: Processor
-  readonly concurrency: number
+  /** As the configuration says now. */
+  readonly concurrency: () => number
   readonly settings?: WorkerOptions['settings']
   readonly maxStartedAttempts?: number
   /** Waits for Redis as long as it takes. */
@@ -39,12 +40,12 @@ export interface WatchedWorkerOptions {
  */
 export class WatchedWorker implements AsyncDisposable {
   readonly #options: WatchedWorkerOptions
-  readonly #former: Promise<void>[] = []
   #worker: Worker
   #inHand = 0
   #lastStart: Instant
   #inVain = 0
   #alarm: Disposable
+  #isClosed = false
 
   constructor(options: WatchedWorkerOptions) {
     this.#options = options
@@ -54,10 +55,10 @@ export class WatchedWorker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
     this.#alarm[Symbol.dispose]()
     const { redis, cutOff } = this.#options
     await closeWorker(this.#worker, redis, cutOff)
-    await Promise.race([Promise.all(this.#former), Promise.resolve()])
   }
 
   #make(): Worker {
@@ -75,7 +76,7 @@ export class WatchedWorker implements AsyncDisposable {
     const worker = new Worker(queue.name, counted, {
       connection,
       prefix: MEDIA_PREFIX,
-      concurrency,
+      concurrency: concurrency(),
       ...LOCKS,
       ...(settings === undefined ? {} : { settings }),
       ...(maxStartedAttempts === undefined ? {} : { maxStartedAttempts }),
@@ -95,13 +96,15 @@ export class WatchedWorker implements AsyncDisposable {
     const { clock } = this.#options
     return clock.at(later(clock.now(), LOOK_EVERY), () => {
       void this.#look().finally(() => {
-        this.#alarm = this.#arm()
+        if (!this.#isClosed) this.#alarm = this.#arm()
       })
     })
   }
 
   async #look(): Promise<void> {
-    const { queue, concurrency, clock, log, redis, metrics, hopeless } = this.#options
+    const { queue, clock, log, redis, metrics, hopeless } = this.#options
+    const concurrency = this.#options.concurrency()
+    this.#worker.concurrency = concurrency
     try {
       // A Redis that is away explains everything.
       await redis.ping()
@@ -114,7 +117,7 @@ export class WatchedWorker implements AsyncDisposable {
       this.#lastStart = clock.now()
       return
     }
-    if (clock.now() < later(this.#lastStart, IDLE_FOR)) return
+    if (this.#isClosed || clock.now() < later(this.#lastStart, IDLE_FOR)) return
     if (this.#inVain++ >= MOST_IN_VAIN) {
       log.error({ queue: queue.name }, 'jobs wait and none is begun, whatever is tried')
       return hopeless()
@@ -122,7 +125,7 @@ export class WatchedWorker implements AsyncDisposable {
     log.error({ queue: queue.name }, 'jobs wait and none is begun: the worker is made anew')
     metrics.recreated.inc({ queue: queue.name })
     // What it has in hand it brings to its end.
-    this.#former.push(this.#worker.close().catch(() => undefined))
+    void this.#worker.close().catch(() => undefined)
     this.#lastStart = clock.now()
     this.#worker = this.#make()
   }

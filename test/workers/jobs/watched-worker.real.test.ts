@@ -41,7 +41,7 @@ test('Q1 a worker that takes nothing although jobs wait is made anew', async () 
   let isHopeless = false
   stack.use(
     new WatchedWorker({
-      ...{ queue, connection, redis, clock, log: silent, metrics, concurrency: 1 },
+      ...{ queue, connection, redis, clock, log: silent, metrics, concurrency: () => 1 },
       process: async (run) => void done.push(run.name),
       cutOff: () => undefined,
       hopeless: () => {

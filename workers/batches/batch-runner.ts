@@ -8,6 +8,9 @@ const LOOK_EVERY = ms(1_000)
 /** Batches that one process works on at once: each is one stream of small writes. */
 const AT_ONCE = 2
 
+/** How long a round in hand has to come to its end when the process stops. */
+const LAST_ROUND = ms(500)
+
 /** Feeds the batches of all tenants, in any number of processes: each batch is one process's at a time. */
 export class BatchRunner implements AsyncDisposable {
   readonly #deps: BatchDeps
@@ -36,7 +39,11 @@ export class BatchRunner implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error('the process is stopping'))
     this.#alarm?.[Symbol.dispose]()
-    await this.#round
+    const { clock } = this.#deps
+    const { promise: gaveUp, resolve } = Promise.withResolvers<void>()
+    // A round that waits for Redis to come back goes on at its line in another process.
+    using _ = clock.at(later(clock.now(), LAST_ROUND), resolve)
+    await Promise.race([this.#round, gaveUp])
   }
 
   #arm(): void {

@@ -1,8 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
+/** Whole processes and a browser where no deadline is measured from outside. */
+const WIDE = ['docs', 'flood', 'landing', 'media-faults', 'readme', 'voice-looks'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+)
+
 /**
- * `unit`: pure, in parallel. `real`: real Redis, sockets, workers, one file beside another. `e2e`: whole processes, real
- * clients and a browser, one file at a time, because they measure deadlines from outside.
+ * `unit`: pure, in parallel. `real`: real Redis, sockets, workers, one file beside another. `wide`: whole processes, one
+ * file beside another. `e2e`: the same, one file at a time, because they measure deadlines from outside.
  */
 export default defineConfig({
   test: {
@@ -17,10 +22,12 @@ export default defineConfig({
         },
       },
       { test: { name: 'real', include: ['test/**/*.real.test.ts'], testTimeout: 20_000, hookTimeout: 20_000 } },
+      { test: { name: 'wide', include: WIDE, testTimeout: 90_000, hookTimeout: 60_000 } },
       {
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          exclude: WIDE,
           testTimeout: 90_000,
           hookTimeout: 60_000,
           fileParallelism: false,

@@ -18,6 +18,7 @@ const steps = [
   // Two files at a time: much of what they do is to wait, and left alone vitest leaves a machine of two cores half idle.
   { name: 'unit', vitest: 'unit', workers: 2 },
   { name: 'real', vitest: 'real', workers: 2 },
+  { name: 'wide', vitest: 'wide', workers: 2 },
   { name: 'e2e', vitest: 'e2e' },
   { name: 'docker', args: [join(root, 'scripts', 'docker-steps.mjs')] },
 ]

@@ -26,9 +26,12 @@ describe('the page about the API', () => {
     })
     await tab.goto(`${parley.url}/docs`)
     await tab.locator('.opblock').first().waitFor()
-    const document = (await (await fetch(`${parley.url}/openapi.json`)).json()) as { paths: Record<string, object> }
-    const shown = await tab.locator('.opblock').count()
-    expect(shown).toBe(Object.values(document.paths).reduce((sum, path) => sum + Object.keys(path).length, 0))
+    const document = (await (await fetch(`${parley.url}/openapi.json`)).json()) as Record<
+      'paths' | 'webhooks',
+      Record<string, object>
+    >
+    const operations = [...Object.values(document.paths), ...Object.values(document.webhooks)].flatMap(Object.keys)
+    expect(await tab.locator('.opblock').count()).toBe(operations.length)
     await tab.locator('.opblock', { hasText: '/v1/jobs/{id}/events' }).first().click()
     await tab.getByText('Responses', { exact: true }).first().waitFor()
     expect(asked.filter((url) => !url.startsWith(parley.url) && !url.startsWith('data:'))).toEqual([])

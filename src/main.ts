@@ -5,6 +5,7 @@ import { IsolatedMediaTools } from '../workers/tools/isolated-media-tools.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { loadConfig } from './config/load-config.ts'
+import { openWorkerStatus } from './http/worker-status.ts'
 import { LedgerDesk } from './ledger/ledger-desk.ts'
 import { createLogger, type Log } from './log.ts'
 import { Metrics } from './metrics.ts'
@@ -59,8 +60,16 @@ async function main(): Promise<void> {
   if (only !== 'broker') {
     stack.use(await startWorkers({ ...surroundings, config: () => config, hopeless: () => giveUp(only, log) }))
   }
+  const { listen } = loaded.config.workers
+  const status =
+    only === 'workers' && listen !== null
+      ? stack.use(
+          await openWorkerStatus(listen, { metrics, unready: async () => (isStopping ? 'draining' : store.unwell()) }),
+        )
+      : null
   started.resolve()
-  process.stdout.write(broker === null ? '\nParley workers are running.\n\n' : welcome(loaded, broker))
+  const where = status === null ? '' : `\n  ${status.url}/metrics\n`
+  process.stdout.write(broker === null ? `\nParley workers are running.\n${where}\n` : welcome(loaded, broker))
 
   process.on('SIGHUP', () => {
     try {

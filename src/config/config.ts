@@ -19,6 +19,8 @@ export interface Config {
   embeddedRedis: { serverBin?: string; durability: 'everysec' | 'strict'; maxMemory: Bytes }
   /** Base URL under which other nodes and resuming callers reach this node; derived from the first listener when absent. */
   advertiseUrl?: string
+  /** Where a process that runs workers alone tells of its health and its metrics; null for nowhere. */
+  workers: { listen: { host: string; port: number } | null }
   door: DoorConfig
   drain: { deadline: Ms }
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'

@@ -185,6 +185,15 @@ export const PolicyFile = z.strictObject({
     })
     .prefault({}),
   advertiseUrl: z.url().optional(),
+  workers: z
+    .strictObject({
+      listen: z
+        .strictObject({ host: z.string().min(1).default('127.0.0.1'), port: z.int().min(0).max(65_535) })
+        .nullable()
+        .default(null)
+        .meta({ description: 'Health and metrics of processes that run workers alone' }),
+    })
+    .prefault({}),
   door: door.prefault({}),
   drain: z.strictObject({ deadline: duration.prefault('60s') }).prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),

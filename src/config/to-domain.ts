@@ -20,6 +20,7 @@ export function toDomain(file: PolicyFile, sheet: PriceSheet): Config {
       ...(file.redis.serverBin === undefined ? {} : { serverBin: file.redis.serverBin }),
     },
     ...(file.advertiseUrl === undefined ? {} : { advertiseUrl: file.advertiseUrl }),
+    workers: file.workers,
     door: file.door,
     drain: file.drain,
     logLevel: file.log.level,

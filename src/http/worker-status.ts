@@ -1,0 +1,46 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { Hono } from 'hono'
+import type { Metrics } from '../metrics.ts'
+
+export interface WorkerStatusDeps {
+  readonly metrics: Metrics
+  /** Why this process does no work now; null when it does. */
+  unready(): Promise<string | null>
+}
+
+/** What is asked here is short and answered at once, ms. */
+const REQUEST_WITHIN_MS = 5_000
+
+/** Health and metrics of a process of workers, which has no other door. Rejects where the port cannot be had. */
+export async function openWorkerStatus(
+  listen: { readonly host: string; readonly port: number },
+  { metrics, unready }: WorkerStatusDeps,
+): Promise<AsyncDisposable & { readonly url: string }> {
+  const app = new Hono()
+  app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.get('/readyz', async (c) => {
+    const why = await unready()
+    return why === null ? c.json({ status: 'ready' }) : c.json({ status: 'unready', why }, 503)
+  })
+  app.get('/metrics', async (c) => {
+    c.header('Content-Type', metrics.registry.contentType)
+    return c.body(await metrics.registry.metrics())
+  })
+  const server = createServer({ requestTimeout: REQUEST_WITHIN_MS }, getRequestListener(app.fetch))
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen(listen.port, listen.host, () => resolve())
+  await promise
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`,
+    [Symbol.asyncDispose]: async () => {
+      const { promise: closed, resolve: close } = Promise.withResolvers<void>()
+      server.close(() => close())
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}

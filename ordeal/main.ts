@@ -12,7 +12,7 @@ Callers by the thousand, and everything that can go wrong meanwhile; then the bo
   --brokers   processes that share one Redis: 3
   --minutes   longest time for the sessions: 8, for the jobs: 30
   --callers   callers at once: 80, customers: 40
-  --quick     200 sessions, or 80 jobs
+  --quick     200 sessions, or 30 jobs
   --media     the batch door: jobs while doors, workers and Redis die
   --jobs      jobs that must be acknowledged: 2000
   --tenants   whose jobs they are: 20
@@ -46,10 +46,10 @@ async function main(): Promise<boolean> {
   const findings: Finding[] = values.media
     ? await mediaOrdeal(
         {
-          jobs: Number(values.jobs ?? (quick ? 80 : 2_000)),
-          tenants: Number(values.tenants ?? (quick ? 6 : 20)),
+          jobs: Number(values.jobs ?? (quick ? 30 : 2_000)),
+          tenants: Number(values.tenants ?? (quick ? 5 : 20)),
           lengthMs: Number(values.minutes ?? 30) * 60_000,
-          customers: Number(values.callers ?? (quick ? 12 : 40)),
+          customers: Number(values.callers ?? (quick ? 8 : 40)),
           ...{ seed, keep },
         },
         say,

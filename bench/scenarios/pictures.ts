@@ -128,7 +128,7 @@ const text: Scenario = (stage) =>
       title: 'Pictures: what can still be read',
       notes: [
         `${chosen.length} pictures whose text is known: ${from}`,
-        'The better of two readings by tesseract.js, as sent and enlarged twice.',
+        'The better of two readings by tesseract.js, as sent and three times as large.',
       ],
       columns: ['rule', 'original', 'sent', 'lose over 3 %', 'worst', 'loses'],
       rows,

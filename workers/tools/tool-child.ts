@@ -31,7 +31,7 @@ function told(error: unknown): { code: FaultCode | null; message: string } {
 }
 
 /** How Node tells that a buffer could not be had. */
-const OUT_OF_MEMORY = /allocation failed|out of memory/i
+const OUT_OF_MEMORY = /allocation failed|failed to allocate|out of memory/i
 
 process.on('message', (message: ToToolProcess) => void run(message))
 // The owner is gone, and with it the reason to be: this process leads a group that holds every process it has started.

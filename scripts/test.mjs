@@ -3,7 +3,7 @@
 //   npm test -- lint unit         some of the steps by name
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -47,12 +47,27 @@ function vitest(project, workers) {
     ...(workers === undefined ? [] : [`--maxWorkers=${workers}`]),
   ])
   try {
-    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'))
+    const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'))
     // A file that could not even be loaded has no tests to count.
-    return { passed: numPassedTests, failed: isGreen ? numFailedTests : Math.max(1, numFailedTests) }
+    const failed = isGreen ? numFailedTests : Math.max(1, numFailedTests)
+    return { passed: numPassedTests, failed, failures: testResults.flatMap(failuresOf) }
   } catch {
-    return { passed: 0, failed: 1 }
+    return { passed: 0, failed: 1, failures: [`${project}: no report was written`] }
   }
+}
+
+/** What went wrong in one test file, a few lines for each test: what is read when only the end of a log was kept. */
+function failuresOf({ name, message, assertionResults }) {
+  const file = relative(root, name)
+  const failures = assertionResults
+    .filter(({ status }) => status === 'failed')
+    .map((test) => `${file}: ${test.fullName}\n${excerpt(test.failureMessages.join('\n'))}`)
+  return failures.length === 0 && message ? [`${file}\n${excerpt(message)}`] : failures
+}
+
+function excerpt(text) {
+  const lines = text.split('\n').slice(0, 12)
+  return lines.map((line) => `    ${line.replaceAll(root, '.').slice(0, 300)}`).join('\n')
 }
 
 mkdirSync(reports, { recursive: true })
@@ -65,16 +80,21 @@ for (const name of wanted) {
 let passed = 0
 let failed = 0
 const lines = []
+const failures = []
 for (const step of steps) {
   if (wanted.length > 0 && !wanted.includes(step.name)) continue
   const begun = performance.now()
   const isGreen = step.args === undefined ? null : run(step.args)
   const count =
-    isGreen === null ? vitest(step.vitest, step.workers) : { passed: Number(isGreen), failed: Number(!isGreen) }
+    isGreen === null
+      ? vitest(step.vitest, step.workers)
+      : { passed: Number(isGreen), failed: Number(!isGreen), failures: isGreen ? [] : [step.name] }
+  failures.push(...count.failures)
   passed += count.passed
   failed += count.failed
   const seconds = Math.round((performance.now() - begun) / 1_000)
   lines.push(`${step.name.padEnd(8)} ${count.passed} passed, ${count.failed} failed (${seconds} s)`)
 }
+for (const failure of failures) process.stdout.write(`\nfailed: ${failure}\n`)
 process.stdout.write(`\n${lines.join('\n')}\n${passed} passed, ${failed} failed\n`)
 process.exit(failed === 0 ? 0 : 1)

@@ -32,6 +32,7 @@ export class CallerLine {
   #speech: Pace | null = null
   #peer: Peer | null = null
   #unanswered = 0
+  #whenReached: (() => void) | null = null
   /** Messages may not go on just now; those that have come all the same, and their bytes. */
   #isKeeping = false
   #kept: Message[] = []
@@ -62,8 +63,9 @@ export class CallerLine {
       drained: () => {
         if (peer === this.#peer) this.#listener.drained()
       },
-      alive: () => {
+      alive: (isAnswer) => {
         this.#unanswered = 0
+        if (isAnswer && peer === this.#peer) this.#reached()
       },
       closed: (code) => {
         if (peer !== this.#peer) return
@@ -84,6 +86,7 @@ export class CallerLine {
   release(): Peer | null {
     const peer = this.#peer
     this.#peer = null
+    this.#whenReached = null
     this.valve.peer = null
     this.#forget()
     return peer
@@ -92,6 +95,18 @@ export class CallerLine {
   /** Drops the connection as a broken line would. */
   drop(): void {
     this.release()?.terminate()
+  }
+
+  /** Calls `then` when what has been sent so far is known to have reached the present caller; never, should it be lost. */
+  whenReached(then: () => void): void {
+    this.#whenReached = then
+    this.#peer?.ping()
+  }
+
+  #reached(): void {
+    const then = this.#whenReached
+    this.#whenReached = null
+    then?.()
   }
 
   /** Every ping interval. False when the caller has missed too many: it is gone. */

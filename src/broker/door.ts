@@ -145,9 +145,11 @@ export class Door {
         requireSameOrigin(here.head.origin, visit.wish.origin)
         if (!here.take(hash, visit.seen)) throw unknownSession()
         this.#deps.metrics.resumed.inc({ found: 'here' })
-        return void this.#accept(visit, async (peer) => {
+        const isIn = this.#accept(visit, async (peer) => {
           if (!(await here.resume(peer, visit.seen))) throw unknownSession()
         })
+        if (!isIn) here.stayedAway()
+        return
       }
       await this.#elsewhere(visit, hash, sessionId)
     } catch (error) {

@@ -40,9 +40,17 @@ export class Introduction {
     return (await this.#ticket?.issue()) ?? null
   }
 
-  /** Uses up the token handed out last, if a caller that has seen frame number `seen` can go on from there. */
-  take(tokenHash: string, seen: number): boolean {
-    return (this.#outbox.ring?.since(seen) ?? null) !== null && this.#ticket?.take(tokenHash) === true
+  /**
+   * Uses up the token handed out last, if a caller that has seen frame number `seen` can go on from there. `isAlone`: as in
+   * {@link ResumeTicket.take}.
+   */
+  take(tokenHash: string, seen: number, isAlone: boolean): boolean {
+    return (this.#outbox.ring?.since(seen) ?? null) !== null && this.#ticket?.take(tokenHash, isAlone) === true
+  }
+
+  /** What was told last has reached the caller. */
+  arrived(): void {
+    this.#ticket?.arrived()
   }
 
   /** `seq`: number of the last counted frame the caller has, or will have been sent before the next. */
@@ -60,9 +68,10 @@ export class Introduction {
     })
   }
 
-  /** For a caller whose session has just begun, here or at another node. */
-  async introduce(resumed: boolean): Promise<void> {
+  /** For a caller whose session has just begun; `cameWith`: at another node, and this token, SHA-256, brought it here. */
+  async introduce(cameWith: string | null): Promise<void> {
+    if (cameWith !== null) this.#ticket?.cameWith(cameWith)
     const token = await this.issue()
-    this.tell(token, resumed, this.#outbox.ring?.seq ?? 0)
+    this.tell(token, cameWith !== null, this.#outbox.ring?.seq ?? 0)
   }
 }

@@ -52,6 +52,8 @@ export class LiveSession {
   #rawSession: Loose | null
   readonly #introduction: Introduction
   readonly #carriedOver: LiveSessionOptions['carriedOver']
+  /** A returning caller has shown its token and is about to be let in. */
+  #isComing = false
   /** The provider has been reached, and the caller could speak. */
   wasLetIn = false
   /** Why the provider could not be had, in words a caller understands. */
@@ -290,12 +292,13 @@ export class LiveSession {
     if (carriedOver === null) {
       const dressed = dressSession(created, this.head.model, this.endsAt)
       this.say(dressed ?? Buffer.from(JSON.stringify(created)))
-      void this.#introduction.introduce(false)
+      void this.#introduction.introduce(null)
       return
     }
     // This caller has had its `session.created` long ago.
     const { tail, seen } = carriedOver
-    void this.#introduction.introduce(true).then(() => {
+    void this.#introduction.introduce(carriedOver.tokenHash).then(() => {
+      this.#caller.whenReached(() => this.#introduction.arrived())
       if (tail.seq > seen)
         this.#outbox.tell({ type: 'parley.gap', from: seen + 1, to: tail.seq, items: this.tail.items })
       this.#outbox.tell({ type: 'parley.restored', items: tail.items.length })
@@ -328,7 +331,14 @@ export class LiveSession {
 
   /** Uses up the token handed out last, if a caller that has seen frame number `seen` can go on from there. */
   take(tokenHash: string, seen: number): boolean {
-    return this.#introduction.take(tokenHash, seen)
+    const isTaken = this.#introduction.take(tokenHash, seen, !this.#isComing && !this.#caller.isThere)
+    this.#isComing ||= isTaken
+    return isTaken
+  }
+
+  /** Whoever took the token could not be let in. */
+  stayedAway(): void {
+    this.#isComing = false
   }
 
   /**
@@ -342,11 +352,13 @@ export class LiveSession {
       this.#caller.giveWay()
       this.dispatch({ type: 'caller_dropped', resumable: true })
     }
+    this.#isComing = false
     const replay = this.#outbox.ring?.since(seen) ?? null
     if (this.state.phase !== 'parked' || replay === null) return false
     this.#caller.attach(peer)
     this.#outbox.attach(peer)
     this.#introduction.tell(token, true, replay.gap === null ? seen : replay.gap.to)
+    this.#caller.whenReached(() => this.#introduction.arrived())
     if (replay.gap !== null) this.#outbox.tell({ type: 'parley.gap', ...replay.gap, items: this.tail.items })
     this.#outbox.replay(replay.frames)
     this.#upstream.valve.release('replay_full')

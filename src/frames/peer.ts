@@ -44,8 +44,8 @@ export interface PeerListener {
   drained(): void
   /** A binary message arrived; the realtime protocol has none. */
   binary(): void
-  /** A ping, a pong: the other side lives. */
-  alive(): void
+  /** A ping or, as `isAnswer` says, a pong: the other side lives. */
+  alive(isAnswer: boolean): void
   /** Told once, last. `code` is 1005 when the close frame had none and 1006 when no close frame came. */
   closed(code: number, reason: string): void
 }

@@ -166,13 +166,13 @@ export class SocketPeer implements Peer {
         if (!this.#isClosing) this.#listener?.binary()
         return
       case 'ping':
-        this.#listener?.alive()
+        this.#listener?.alive(false)
         if (this.isOpen && this.backlog < MOST_BEFORE_PONG) {
           this.#queue(makeFrame(OPCODE.pong, received.payload, this.#isClient))
         }
         return
       case 'pong':
-        this.#listener?.alive()
+        this.#listener?.alive(true)
         return
       case 'close':
         return this.#closeCame(received.payload)

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Caller, type Event } from '../support/caller.ts'
+import { eventually } from '../support/eventually.ts'
 import { demo, Parley } from '../support/parley.ts'
 import { RawUpstream } from '../support/raw-upstream.ts'
 
@@ -21,8 +22,8 @@ describe('a caller who comes back', () => {
     await upstream[Symbol.asyncDispose]()
   })
 
-  const resume = (token: string, seen: number) =>
-    new Caller(parley.door(`model=gpt-realtime&parley=1&resume_from=${seen}`), token)
+  const resume = (token: string, seen: number, options: { autoPong?: boolean } = {}) =>
+    new Caller(parley.door(`model=gpt-realtime&parley=1&resume_from=${seen}`), token, options)
 
   test('S5 gets every event it missed, in order, none twice, on the same conversation', async () => {
     using first = await Caller.connect(parley.door('model=gpt-realtime&parley=1'), demo.key)
@@ -66,6 +67,30 @@ describe('a caller who comes back', () => {
     const outcome = (caller: Caller) =>
       caller.until((event) => event.type === 'error' || event.type === 'parley.session').then((event) => event.type)
     expect((await Promise.all([outcome(a), outcome(b)])).sort()).toEqual(['error', 'parley.session'])
+  })
+
+  test('S5 a token is good again when the line was lost before the next one was known to have arrived', async () => {
+    using first = await Caller.connect(parley.door('model=gpt-realtime&parley=1'), demo.key)
+    const { resume_token, session_id } = await introduced(first)
+    first.vanish()
+    // Its pong never comes: for all that anybody can tell, neither did the token.
+    using cutOff = resume(resume_token, 1, { autoPong: false })
+    await introduced(cutOff)
+    using early = resume(resume_token, 1)
+    expect(((await early.next('error')).error as { code: string }).code).toBe('session_not_found')
+    expect(cutOff.closure).toBeNull()
+    cutOff.vanish()
+    upstream.send({ type: 'x.meanwhile' })
+    const parked = async () => {
+      const answer = await fetch(`${parley.url}/v1/sessions/${session_id}`, {
+        headers: { Authorization: `Bearer ${demo.key}` },
+      })
+      expect(await answer.json()).toMatchObject({ phase: 'parked' })
+    }
+    await eventually(parked, 5_000)
+    using back = resume(resume_token, 1)
+    await back.next('x.meanwhile')
+    expect(back.of('parley.session')[0]?.resume_token).not.toBe(cutOff.of('parley.session')[0]?.resume_token)
   })
 
   test('S5 a caller that claims what was never sent keeps its token', async () => {

@@ -8,7 +8,7 @@ import { demo, Parley, TempFolder } from '../support/parley.ts'
 import { VoicePage } from '../support/voice-page.ts'
 import { VoiceTab } from '../support/voice-tab.ts'
 import { writeWav } from '../support/wav-file.ts'
-import { atRate, audible, bestFit, correlation, power, sharpest } from '../support/waves.ts'
+import { asPlayed, atRate, audible, correlation, power, sharpest } from '../support/waves.ts'
 import { buildWidget } from '../support/widget-build.ts'
 
 /** Pieces in which played sound is compared, ms. */
@@ -41,15 +41,10 @@ describe('a voice conversation in a page', () => {
     await tab.quiet()
 
     const { rate, samples } = await tab.recording('output')
-    const meant = atRate(tab.answers(), rate)
-    expect(meant.length).toBeGreaterThan(2 * rate)
-    const played = audible(samples) ?? { from: 0, to: 0 }
-    const begins = audible(meant)?.from ?? 0
     const length = Math.round((rate * PIECE_MS) / 1_000)
     // One shift for all of it: had anything been left out or put in, what follows would not fit any more.
-    const loudest = loudestPiece(meant, length)
-    const { at } = bestFit(samples, meant.subarray(loudest, loudest + length), played.from - begins + loudest, rate / 4)
-    const shift = at - loudest
+    const { meant, shift } = asPlayed(samples, tab.answers(), rate, length)
+    expect(meant.length).toBeGreaterThan(2 * rate)
     for (let piece = 0; piece + length <= meant.length; piece += length) {
       const part = meant.subarray(piece, piece + length)
       if (power(part) < 0.005) continue
@@ -168,11 +163,3 @@ describe('a voice conversation in a page', () => {
 
 const isSound = (event: { type: string }) => event.type === 'response.output_audio.delta'
 const energy = (samples: Float32Array) => samples.reduce((sum, sample) => sum + sample * sample, 0)
-
-function loudestPiece(samples: Float32Array, length: number): number {
-  let best = 0
-  for (let at = 0; at + length <= samples.length; at += length) {
-    if (power(samples.subarray(at, at + length)) > power(samples.subarray(best, best + length))) best = at
-  }
-  return best
-}

@@ -1,11 +1,11 @@
 import { Resampler } from '../../src/widget/resampler.ts'
 
-/** 24 kHz PCM16 at another rate, as floats. */
-export function atRate(pcm: Int16Array, rate: number): Float32Array {
+/** 24 kHz PCM16 at another rate, as floats, after `lead` samples (of 24 kHz) of silence. */
+export function atRate(pcm: Int16Array, rate: number, lead = 0): Float32Array {
   const resampler = new Resampler(24_000, rate)
   // A little silence at the end, so that nothing of it stays in the filter.
-  const input = new Float32Array(pcm.length + 64)
-  for (let i = 0; i < pcm.length; i++) input[i] = (pcm[i] as number) / 32_768
+  const input = new Float32Array(lead + pcm.length + 64)
+  for (let i = 0; i < pcm.length; i++) input[lead + i] = (pcm[i] as number) / 32_768
   const out = new Float32Array(resampler.most(input.length))
   const count = resampler.process(input, out)
   return out.subarray(0, count)
@@ -22,11 +22,39 @@ export function audible(samples: Float32Array): { from: number; to: number } | n
 }
 
 /** Where in `samples` a piece of `wave` fits best, looked for around `near`, and how well: 1 is the same wave. */
-export function bestFit(samples: Float32Array, piece: Float32Array, near: number, reach: number) {
+function bestFit(samples: Float32Array, piece: Float32Array, near: number, reach: number) {
   let best = { at: near, likeness: -1 }
   for (let at = Math.max(0, near - reach); at <= near + reach; at++) {
     const likeness = correlation(samples, at, piece)
     if (likeness > best.likeness) best = { at, likeness }
+  }
+  return best
+}
+
+/** Delays, samples at 24 kHz, whose fractions at 44.1 kHz lie at most a sixth of a sample apart. */
+const LEADS = [0, 1, 2, 3, 4, 5]
+
+/**
+ * What should have been played, and how much later it was, samples. A sound card of another rate meets a wave at moments
+ * that differ by a fraction of a sample from one conversation to the next, which hisses are unlike by: the wave comes in
+ * the one of some such delays that fits best. `length` of the loudest pieces it is found by, samples.
+ */
+export function asPlayed(samples: Float32Array, pcm: Int16Array, rate: number, length: number) {
+  const played = audible(samples)?.from ?? 0
+  const fits = LEADS.map((lead) => {
+    const meant = atRate(pcm, rate, lead)
+    const loudest = loudestPiece(meant, length)
+    const near = played - (audible(meant)?.from ?? 0) + loudest
+    const shift = bestFit(samples, meant.subarray(loudest, loudest + length), near, rate / 4).at - loudest
+    return { meant, shift, likeness: correlation(samples, shift, meant) }
+  })
+  return fits.reduce((best, one) => (one.likeness > best.likeness ? one : best))
+}
+
+function loudestPiece(samples: Float32Array, length: number): number {
+  let best = 0
+  for (let at = 0; at + length <= samples.length; at += length) {
+    if (power(samples.subarray(at, at + length)) > power(samples.subarray(best, best + length))) best = at
   }
   return best
 }

@@ -1,5 +1,4 @@
 import type { Paid, Payer } from '../../../src/calls/media-calls.ts'
-import type { Config } from '../../../src/config/config.ts'
 import type { Job, JobUsage, Saved } from '../../../src/media/job.ts'
 import type { Saving } from '../../../src/meter/savings.ts'
 import { addNano, type NanoUsd, nanoUsd } from '../../../src/units.ts'
@@ -9,14 +8,6 @@ export const payerOf = ({ tenant, user, keyId, id, maxCost, retention }: Job): P
   ...{ tenant, user, keyId, job: id, maxCost },
   keep: retention.output,
 })
-
-/** The model that is asked where another is not sure enough: the caller's word, else the policy file's. */
-export function escalationOf(
-  { media }: Config,
-  { model, escalate_to }: { readonly model?: string | undefined; readonly escalate_to?: string | null | undefined },
-): string | null {
-  return escalate_to === undefined ? (media.calls.escalations[model ?? ''] ?? null) : escalate_to
-}
 
 /** What calls have cost and saved, in sum. */
 export interface Bill extends JobUsage {

@@ -2,16 +2,17 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Paid } from '../../../src/calls/media-calls.ts'
 import type { TranscriptionAnswer, TranscriptionCall } from '../../../src/calls/media-provider.ts'
+import { escalationOf } from '../../../src/calls/targets.ts'
 import type { Config } from '../../../src/config/config.ts'
 import { soundWish } from '../../../src/jobs/sound-wish.ts'
 import { halvesOf, halving, isCutShort } from '../../../src/media/audio/recut.ts'
-import { toMs } from '../../../src/media/audio/samples.ts'
 import type { Job } from '../../../src/media/job.ts'
 import type { TranscribeOptions } from '../../../src/media/job-request.ts'
 import type { AudioPiece, PreparedAudio } from '../../../src/media/prepared-audio.ts'
+import { silenceBefore } from '../../../src/media/savings.ts'
 import { type Ms, ms } from '../../../src/units.ts'
 import type { JobTools } from '../processor.ts'
-import { addBills, type Bill, billOf, escalationOf, payerOf } from './bill.ts'
+import { addBills, type Bill, billOf, payerOf } from './bill.ts'
 import { type HeardHalf, type HeardPart, heardIn } from './heard.ts'
 
 /** An answer that breaks off is asked for again in halves, and once more in quarters. */
@@ -56,7 +57,7 @@ export async function hearPiece(job: Job, at: PieceAtHand, tools: JobTools, sign
     }
     return { halves, bill: addBills(bills) }
   }
-  return hear(piece, path, `piece-${piece.index}`, silenceBefore(prepared, piece), 0)
+  return hear(piece, path, `piece-${piece.index}`, silenceBefore(prepared, piece.index), 0)
 }
 
 const halfOf = (piece: AudioPiece, { answer }: Paid<TranscriptionAnswer>, isCut: boolean): HeardHalf => ({
@@ -89,7 +90,7 @@ function callFor(job: Job, piece: AudioPiece, path: string, silence: Ms, carry: 
     // Models that tell voices apart take no prompt (transcription.md §1.1).
     carry: wanted.format === 'diarized_json' ? null : carry,
     logprobs: false,
-    escalateTo: escalationOf(config, options),
+    escalateTo: escalationOf(config, model, options.escalate_to),
     leftOut: { silence },
   }
 }
@@ -100,15 +101,4 @@ function asked(model: string, { timestamps }: TranscribeOptions): Pick<Transcrip
   if (model.includes('whisper'))
     return { format: 'verbose_json', timestamps: [...new Set([...timestamps, 'segment' as const])] }
   return { format: 'json', timestamps: [] }
-}
-
-/** Silence that was cut out of the stretch of the recording that a piece stands for: from the end of the piece before. */
-function silenceBefore({ pieces, source }: PreparedAudio, piece: AudioPiece): Ms {
-  const endOf = (one: AudioPiece | undefined) => {
-    const last = one?.map.at(-1)
-    return last === undefined ? 0 : toMs(last.source + last.length)
-  }
-  const from = endOf(pieces[piece.index - 1])
-  const to = piece.index === pieces.length - 1 ? source : endOf(piece)
-  return ms(Math.max(0, Math.round(to - from - piece.duration)))
 }

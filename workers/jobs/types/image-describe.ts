@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { escalationOf } from '../../../src/calls/targets.ts'
 import type { Job } from '../../../src/media/job.ts'
 import type { DescribeOptions } from '../../../src/media/job-request.ts'
 import { tokens } from '../../../src/units.ts'
@@ -8,7 +9,7 @@ import { NOTHING_SAVED } from '../accounts.ts'
 import { keepJson } from '../keep-output.ts'
 import { openInput } from '../open-input.ts'
 import type { Finished, JobTools, Processor } from '../processor.ts'
-import { billOf, escalationOf, payerOf, savedOn } from './bill.ts'
+import { billOf, payerOf, savedOn } from './bill.ts'
 import { savedBy, wish } from './image-prepare.ts'
 
 /** `image.describe`: what a model sees in a picture that was made as small as it may be. */
@@ -37,7 +38,7 @@ export const imageDescribe: Processor = {
         text: prepared.text,
         maxOutputTokens: options.max_output_tokens,
         sha256: sha256.digest('hex'),
-        escalateTo: escalationOf(tools.config(), options),
+        escalateTo: escalationOf(tools.config(), model, options.escalate_to),
         leftOut: { pictureTokens: tokens(Math.max(0, sums.tokensIn - sums.tokensSent)) },
       },
       signal,

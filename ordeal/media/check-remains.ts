@@ -12,13 +12,15 @@ import { askAs, jobsOf, type MediaEvidence } from './media-evidence.ts'
 
 /** A sweep, a lease and a grace (src/store/scripts/jobs/prelude.lua). */
 const SWEPT_WITHIN_MS = 60_000
+/** A file whose job could not be made after all is that job's for a minute (src/jobs/job-desk.ts). */
+const CLAIMED_WITHIN_MS = 65_000
 
 /** What is left once every job has ended, and what once everything has been deleted. */
 export async function checkRemains(evidence: MediaEvidence): Promise<Finding[]> {
   const atRest = await checkRest(evidence)
   const work = await checkWork(evidence)
-  await deleteAll(evidence)
-  return [atRest, work, await checkNothing(evidence)]
+  const deleted = await deleteAll(evidence)
+  return [atRest, work, deleted, await checkNothing(evidence)]
 }
 
 async function checkRest({ redis, premises }: MediaEvidence): Promise<Finding> {
@@ -67,16 +69,19 @@ async function checkWork(evidence: MediaEvidence): Promise<Finding> {
   return finding('nothing is left of the work of jobs that have ended', 'no piece', left)
 }
 
-async function deleteAll(evidence: MediaEvidence): Promise<void> {
+async function deleteAll(evidence: MediaEvidence): Promise<Finding> {
+  const left: string[] = []
   for (const tenant of evidence.premises.tenants.keys()) {
     for (const { id } of await jobsOf(evidence, tenant)) await askAs(evidence, tenant, 'DELETE', `/v1/jobs/${id}`)
-    for (;;) {
+    const files = await until(async () => {
       const answer = await askAs(evidence, tenant, 'GET', '/v1/files?limit=200')
       const { data } = (await answer.json()) as { data: { id: string }[] }
-      if (data.length === 0) break
       for (const { id } of data) await askAs(evidence, tenant, 'DELETE', `/v1/files/${id}`)
-    }
+      return data.map(({ id }) => `${tenant}: ${id} is still needed`)
+    }, CLAIMED_WITHIN_MS)
+    left.push(...files.left)
   }
+  return finding('every job and every file can be deleted', 'nothing is left', left)
 }
 
 async function checkNothing({ storage, redis, premises }: MediaEvidence): Promise<Finding> {

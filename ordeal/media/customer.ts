@@ -32,7 +32,7 @@ export interface Surroundings {
 const PATIENCE_MS = 180_000
 
 /**
- * Orders one job, comes back for its end, and does what customers do meanwhile: asks twice, cancels, deletes. Whatever fails
+ * Orders a job, comes back for its end, and does what customers do meanwhile: asks twice, cancels, deletes. Whatever fails
  * on the way is asked again under the same key, so that each order that was answered exists once.
  */
 export class Customer {
@@ -49,12 +49,17 @@ export class Customer {
   }
 
   async visit(): Promise<void> {
+    const order = await this.order()
+    if (order !== null) await this.follow(order)
+  }
+
+  /** Orders a job, and perhaps cancels it; null where that came to nothing. */
+  async order(): Promise<Order | null> {
     const body = await this.#wish()
-    if (body === null) return
+    if (body === null) return null
     const idempotency = randomUUID()
     const isImpatient = this.#dice.chance(0.05)
     const changesMind = this.#dice.chance(0.1)
-    const tidies = this.#dice.chance(0.1)
     const post = () => this.#ask('POST', '/v1/jobs', body, { 'idempotency-key': idempotency })
     const answers = await Promise.all(isImpatient ? [post(), post()] : [post()])
     const ids = answers.map(({ status, json }) =>
@@ -64,7 +69,7 @@ export class Customer {
     if (new Set(ids).size !== 1) this.#world.doubles.push(ids.join(' and '))
     if (!id.startsWith('job_')) {
       this.#world.oddities.push(`POST /v1/jobs: ${id}`)
-      return
+      return null
     }
     const order: Order = {
       ...{ id, tenant: this.#tenant, type: String(body.type), end: null, askedToCancel: false, deleted: false },
@@ -75,17 +80,23 @@ export class Customer {
       order.askedToCancel = true
       await this.#ask('POST', `/v1/jobs/${id}/cancel`, {})
     }
-    await this.#awaitEnd(order)
-    if (!tidies || order.end === null) return
-    const { status } = await this.#ask('DELETE', `/v1/jobs/${id}`)
-    // Gone by an answer that was lost.
-    if (status === 204 || status === 404) order.deleted = true
-    else this.#world.oddities.push(`DELETE of ${id}: HTTP ${status}`)
+    return order
   }
 
-  async #awaitEnd(order: Order): Promise<void> {
+  /** Comes back for the end of a job, and perhaps deletes it then. */
+  async follow(order: Order, patienceMs = PATIENCE_MS): Promise<void> {
+    const tidies = this.#dice.chance(0.1)
+    await this.#awaitEnd(order, patienceMs)
+    if (!tidies || order.end === null) return
+    const { status } = await this.#ask('DELETE', `/v1/jobs/${order.id}`)
+    // Gone by an answer that was lost.
+    if (status === 204 || status === 404) order.deleted = true
+    else this.#world.oddities.push(`DELETE of ${order.id}: HTTP ${status}`)
+  }
+
+  async #awaitEnd(order: Order, patienceMs: number): Promise<void> {
     const from = performance.now()
-    while (performance.now() - from < PATIENCE_MS) {
+    while (performance.now() - from < patienceMs) {
       const { status, json } = await this.#ask('GET', `/v1/jobs/${order.id}?wait_ms=5000`)
       if (status === 404) {
         this.#world.oddities.push(`${order.id} was acknowledged and is not there`)
@@ -96,7 +107,7 @@ export class Customer {
         return
       }
     }
-    this.#world.oddities.push(`${order.id} had not ended after ${PATIENCE_MS / 1_000} s`)
+    this.#world.oddities.push(`${order.id} had not ended after ${patienceMs / 1_000} s`)
   }
 
   /** Null where its file could not be brought. */

@@ -26,11 +26,17 @@ export interface MediaEvidence {
 
 export interface JobSeen {
   readonly id: string
+  readonly type: string
   readonly status: string
+  readonly created_at: string
+  readonly queued_at: string | null
+  readonly started_at: string | null
   readonly ended_at: string | null
   readonly attempt: number
   readonly error: { readonly code: string } | null
   readonly result: { readonly type: string; readonly url?: string } | null
+  /** Whose it is, where somebody has looked at jobs of several. */
+  readonly tenant?: string
   readonly usage: { readonly calls: number; readonly cost_usd_nanos: number } | null
 }
 

@@ -15,12 +15,13 @@ import { Dice } from '../dice.ts'
 import type { Finding } from '../evidence.ts'
 import { Member } from '../fleet.ts'
 import { PROVIDER_KEY } from '../premises.ts'
+import { checkFairness } from './check-fairness.ts'
 import { checkJobs } from './check-jobs.ts'
 import { checkPurchases } from './check-purchases.ts'
 import { checkRemains } from './check-remains.ts'
 import { Customer, type Order } from './customer.ts'
 import { HookReceiver } from './hook-receiver.ts'
-import { mediaPolicy, mediaPremises } from './media-premises.ts'
+import { CROWD, mediaPolicy, mediaPremises } from './media-premises.ts'
 
 export interface MediaOrder {
   readonly jobs: number
@@ -35,6 +36,9 @@ export interface MediaOrder {
 
 const DOORS = 2
 const WORKERS = 2
+/** Share of the jobs that one tenant orders, without waiting for any, and how many of its requests are under way at once. */
+const CROWDED = 0.75
+const CROWD_SEATS = 4
 
 /** One whole run of the batch door. Returns what became of each promise. */
 export async function mediaOrdeal(order: MediaOrder, say: (line: string) => void): Promise<Finding[]> {
@@ -87,15 +91,37 @@ export async function mediaOrdeal(order: MediaOrder, say: (line: string) => void
   const began = Date.now()
   const conduct = new Conduct(plan, members, server, order.seed)
   let number = 0
-  const seat = async (first: number) => {
-    await after(first * 50)
-    while (number < order.jobs && Date.now() - began < order.lengthMs) {
-      const dice = Dice.of(order.seed, `customer ${++number}`)
-      const [tenant, { key }] = dice.pick([...premises.tenants])
-      await new Customer(tenant, key, dice, world).visit()
+  const customer = (among: readonly string[]) => {
+    const dice = Dice.of(order.seed, `customer ${++number}`)
+    const tenant = dice.pick(among)
+    return new Customer(tenant, premises.tenants.get(tenant)?.key ?? '', dice, world)
+  }
+  const isTime = () => Date.now() - began < order.lengthMs
+  const crowded = Math.round(order.jobs * CROWDED)
+  const waiting: Array<() => Promise<void>> = []
+  const crowd = async () => {
+    for (let i = 0; i * CROWD_SEATS < crowded && isTime(); i++) {
+      const one = customer([CROWD])
+      const made = await one.order()
+      if (made !== null) waiting.push(() => one.follow(made, order.lengthMs))
     }
   }
-  await Promise.all(Array.from({ length: order.customers }, (_, i) => seat(i)))
+  const rest = [...premises.tenants.keys()].filter((tenant) => tenant !== CROWD)
+  let left = order.jobs - crowded
+  const seat = async (first: number) => {
+    await after(first * 50)
+    while (left-- > 0 && isTime()) await customer(rest).visit()
+  }
+  await Promise.all([
+    ...Array.from({ length: CROWD_SEATS }, crowd),
+    ...Array.from({ length: order.customers }, (_, i) => seat(i)),
+  ])
+  say(`${rest.length} tenants have been served after ${Math.round((Date.now() - began) / 1_000)} s`)
+  // All at once would be a thousand requests; whoever has ended is passed by quickly.
+  const follower = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await next()
+  }
+  await Promise.all(Array.from({ length: order.customers }, follower))
   const took = Date.now() - began
   await conduct.stop()
   for (const mishap of plan.filter(({ at }) => at < took)) say(showMishap(mishap))
@@ -109,6 +135,7 @@ export async function mediaOrdeal(order: MediaOrder, say: (line: string) => void
   }
   return [
     ...(await checkJobs(evidence)),
+    await checkFairness(evidence),
     ...(await checkPurchases(evidence)),
     ...(await checkRemains(evidence)),
     enough(order, world.orders.size),

@@ -6,6 +6,9 @@ import { PROVIDER_KEY } from '../premises.ts'
 export const TRANSCRIBER = 'whisper-1'
 export const SEER = 'gpt-4o'
 
+/** Orders most of the jobs, all at once. */
+export const CROWD = 'tenant_0'
+
 /** Who takes part. */
 export function mediaPremises(tenants: number) {
   const names = Array.from({ length: tenants }, (_, i) => `tenant_${i}`)

@@ -41,11 +41,15 @@ import { PolicyStore } from './store/policy-store.ts'
 import { RedisLimitStore } from './store/redis-limit-store.ts'
 import { SessionRecords } from './store/session-records.ts'
 import type { Store } from './store/store.ts'
+import { TenantHooks } from './store/tenant-hooks.ts'
 import { later, ms } from './units.ts'
 import { Loopback } from './upstream/loopback/server.ts'
 import { Upstreams } from './upstream/upstreams.ts'
 import type { VoiceDetection } from './voice/detector.ts'
 import { Announcer } from './webhooks/announcer.ts'
+import { publishSessionEnd } from './webhooks/session-hooks.ts'
+import { type TenantEvent, tellTenant } from './webhooks/tenant-news.ts'
+import type { WebhookEvent } from './webhooks/webhook.ts'
 import { WebhookQueue } from './webhooks/webhook-queue.ts'
 
 export interface Surroundings {
@@ -111,19 +115,24 @@ export async function serve(
     stack.use(await Loopback.start({ listen: { socket: loopbackSocket }, clock, voices }))
   }
 
-  const records = new SessionRecords(redis, nodeId)
+  const current = () => policy.config
+  const queue = stack.use(new WebhookQueue(redis, () => current().webhooks))
+  const news = { config: current, hooks: new TenantHooks(redis, () => clock.now()), queue }
+  const records = new SessionRecords(redis, nodeId, (ended) => publishSessionEnd(news, ended))
   const secrets = new ClientSecrets(redis)
   const keeper = new RecordKeeper(clock, log, records, metrics)
   const directory = new Directory(clock, log, keeper, metrics, () => policy.config.door)
   stack.defer(() => directory.stop())
   await policy.start()
   const upstreams = new Upstreams(clock, log, loopbackSocket)
-  const current = () => policy.config
   const limits = new RedisLimitStore(redis)
   const books = stack.use(new Bookkeeper(nodeId, config.dataDir, limits, clock, log, metrics))
   stack.use(new LeaseBeat(clock, log, limits, () => directory.all().map((session) => session.head.id)))
-  const hooks = stack.use(new WebhookQueue(redis, () => current().webhooks))
-  const announcer = new Announcer(redis, (event) => hooks.publish(event), clock, log)
+  const tell = {
+    operators: (event: WebhookEvent) => queue.publish(event),
+    tenant: (tenant: string, event: TenantEvent) => tellTenant(news, tenant, event),
+  }
+  const announcer = new Announcer(redis, tell, clock, log)
   const till = new Till({
     config: current,
     clock,
@@ -142,7 +151,7 @@ export async function serve(
       metrics,
       objective: () => current().objective,
       spentToday: () => counters.spentOf(counterAccount({ kind: 'installation' }), dayOf(clock.now())),
-      publish: (event) => hooks.publish(event),
+      publish: (event) => queue.publish(event),
     }),
   )
   await objective.start()
@@ -160,7 +169,7 @@ export async function serve(
     step: () => objective.step(),
   })
 
-  const media = stack.use(await openMediaDoor({ config: current, clock, log, store, webhooks: hooks, tools }))
+  const media = stack.use(await openMediaDoor({ config: current, clock, log, store, webhooks: queue, tools }))
 
   const threshold = new Threshold()
   const servers: Server[] = []
@@ -191,7 +200,7 @@ export async function serve(
   const isAlive = async (id: string) => (await nodes.find(id)) !== null
   await books.recover(config.dataDir, isAlive)
   const node = { limits, keeper: books, loopbackSocket }
-  const surroundings = { config: current, clock, log, store, metrics, node, nodeId, isAlive }
+  const surroundings = { config: current, clock, log, store, metrics, announcer, node, nodeId, isAlive }
   const dropIns = tools === null ? null : stack.use(await openDropIns({ ...surroundings, tools }))
   const underway = new Underway()
   const registry = new ClusterRegistry(directory, records, nodes, clock)

@@ -18,7 +18,11 @@ import { SessionRecords } from '../src/store/session-records.ts'
 import type { Store } from '../src/store/store.ts'
 import { TenantHooks } from '../src/store/tenant-hooks.ts'
 import { WebhookEndpoints } from '../src/store/webhook-endpoints.ts'
+import { Announcer } from '../src/webhooks/announcer.ts'
 import { publishJobNews } from '../src/webhooks/job-hooks.ts'
+import { publishSessionEnd } from '../src/webhooks/session-hooks.ts'
+import { type TenantEvent, tellTenant } from '../src/webhooks/tenant-news.ts'
+import type { WebhookEvent } from '../src/webhooks/webhook.ts'
 import { WebhookQueue } from '../src/webhooks/webhook-queue.ts'
 import { startBatches } from './batches/start-batches.ts'
 import { closeWorker } from './close-worker.ts'
@@ -71,7 +75,10 @@ export async function startWorkers({
   const template = { name: 'sweep-sessions', opts: { removeOnComplete: 10, removeOnFail: 10 } }
   await chores.upsertJobScheduler('sweep-sessions', { every: SWEEP_EVERY_MS }, template)
 
-  const records = new SessionRecords(store.redis, 'workers')
+  const queue = stack.use(new WebhookQueue(store.redis, () => config().webhooks))
+  const hooks = new TenantHooks(store.redis, () => clock.now())
+  const news = { config, hooks, queue }
+  const records = new SessionRecords(store.redis, 'workers', (ended) => publishSessionEnd(news, ended))
   const census = new Census(store.redis)
   const worker = new Worker(CHORES, () => sweepSessions({ clock, log, records, census }), {
     connection,
@@ -81,8 +88,6 @@ export async function startWorkers({
   worker.on('failed', (job, error) => log.warn({ job: job?.name, why: error.message }, 'job failed'))
   worker.on('error', (error) => log.debug({ why: error.message }, 'worker waits'))
   stack.defer(() => closeWorker(worker, store.redis))
-  const queue = stack.use(new WebhookQueue(store.redis, () => config().webhooks))
-  const hooks = new TenantHooks(store.redis, () => clock.now())
   const fetcher = new Fetcher(() => config().outbound, clock)
   stack.use(
     startWebhookWorker(connection, {
@@ -92,8 +97,13 @@ export async function startWorkers({
     }),
   )
 
+  const tell = {
+    operators: (event: WebhookEvent) => queue.publish(event),
+    tenant: (tenant: string, event: TenantEvent) => tellTenant(news, tenant, event),
+  }
+  const announcer = new Announcer(store.redis, tell, clock, log)
   // Closed after the workers, so that what they bought is settled.
-  const { calls } = stack.use(await openMediaCalls({ config, clock, log, store, metrics }))
+  const { calls } = stack.use(await openMediaCalls({ config, clock, log, store, metrics, announcer }))
   const storage = stack.use(await openStorage(config(), clock.now()))
   stack.use(startBatches({ clock, log, store, config, storage, tools }))
   const files = new FileStore(store.redis)
@@ -104,7 +114,7 @@ export async function startWorkers({
       metrics: new MediaMetrics(metrics.registry),
       workshop: { clock, config, media: tools, calls, storage, files, desk, fetcher },
       scratch: stack.use(await Scratch.open(join(config().dataDir, 'scratch'))),
-      publish: (tenant, news) => publishJobNews({ config, hooks, queue }, tenant, news),
+      publish: (tenant, each) => publishJobNews(news, tenant, each),
     }),
   )
   return stack.move()

@@ -32,8 +32,13 @@ export async function sweepSessions({ clock, log, records, census }: SweepDeps):
     const record = await records.outline(id)
     // A session is listed a moment before its record is written.
     if (record === null && !(await isForgotten(id, records, now))) continue
-    if (record === null || record.phase === 'ended') {
+    if (record === null) {
       await records.forget(id)
+      continue
+    }
+    // Its node could not tell, or died before it had.
+    if (record.phase === 'ended') {
+      await records.farewell(record)
       continue
     }
     const owner = owners.get(record.owner) ?? (await ownerOf(record, census, now))

@@ -60,6 +60,25 @@ export async function* rawLines(source: AsyncIterable<Uint8Array>, from: Cursor)
   if (last.bytes === null || !isBlank(last.bytes)) yield last
 }
 
+/** Lines between two words of how far a batch has come, and bytes of them: what is done again after a death. */
+const SHEET_LINES = 250
+const SHEET_BYTES = 1_024 * 1_024
+
+/** Lines in sheets of some hundred, in order; never an empty one. */
+export async function* inSheets(lines: AsyncIterable<RawLine>): AsyncGenerator<RawLine[]> {
+  let sheet: RawLine[] = []
+  let size = 0
+  for await (const line of lines) {
+    sheet.push(line)
+    size += line.bytes?.length ?? 0
+    if (sheet.length < SHEET_LINES && size < SHEET_BYTES) continue
+    yield sheet
+    sheet = []
+    size = 0
+  }
+  if (sheet.length > 0) yield sheet
+}
+
 const NEWLINE = 0x0a
 const isBlank = (bytes: Buffer) => bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)
 

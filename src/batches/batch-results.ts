@@ -1,81 +1,118 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { jobView } from '../jobs/job-view.ts'
 import { idFrom } from '../media/ids.ts'
 import type { Job } from '../media/job.ts'
+import { blobName } from '../storage/storage.ts'
+import type { ResultSheet } from '../store/batches.ts'
 import type { LineError } from './batch.ts'
-import { LARGEST_INPUT, readLine } from './batch-lines.ts'
+import { inSheets, type RawLine, readLine } from './batch-lines.ts'
 import type { BatchWork } from './batch-work.ts'
 
 /** Jobs that are read at once while their results are written. */
 const READ_AT_ONCE = 32
-/** A line has its job's whole record, and small results in it. */
-const LARGEST_OUTPUT = 10 * LARGEST_INPUT
-/** Lines between two signs of life. */
-const BEAT_EVERY = 1_000
+/** Bytes of a sheet; a line has its job's whole record, with a small result in it. */
+const LARGEST_SHEET = 64 * 1_024 * 1_024
+/** Sheets between two signs of life while they are put together. */
+const BEAT_EVERY = 10
+
+type Kind = 'output' | 'errors'
+export interface ResultFiles {
+  readonly outputFileId: string | null
+  readonly errorFileId: string | null
+}
 
 /**
  * Writes what came of every line into two files: of those that succeeded, and of all others. Null for a file without a line.
- * Writing them again makes the same files.
+ * Lines are written down in sheets, each of them once, whoever dies meanwhile; the sheets of all lines become the files.
+ * Throws BatchLost.
  */
-export async function writeResults(
-  work: BatchWork,
-  signal: AbortSignal,
-): Promise<{ outputFileId: string | null; errorFileId: string | null }> {
-  const { tenant, id } = work.batch
-  const refusals = await work.deps.batches.refusals(tenant, id)
-  const write = async (kind: 'output' | 'errors') => {
-    const lines = resultLines(work, refusals, kind, signal)
-    const first = await lines.next()
-    if (first.done === true) return null
-    async function* all() {
-      yield first.value as Uint8Array
-      yield* lines
-    }
-    return keep(work, kind, all(), signal)
-  }
-  return { outputFileId: await write('output'), errorFileId: await write('errors') }
-}
-
-async function keep(work: BatchWork, kind: string, source: AsyncIterable<Uint8Array>, signal: AbortSignal) {
-  const { tenant, keyId, id, createdAt, keepOutput } = work.batch
-  const fileId = idFrom('file', createdAt, createHash('sha256').update(`${id} ${kind}`).digest().subarray(0, 8))
-  const order = { id: fileId, tenant, keyId, purpose: () => 'output' as const, keep: keepOutput }
-  const facts = { filename: `${id}_${kind}.jsonl`, mime: 'application/jsonl', most: LARGEST_OUTPUT }
-  return (await work.deps.desk.take({ ...order, ...facts }, source, signal)).id
-}
-
-async function* resultLines(
-  work: BatchWork,
-  refusals: ReadonlyMap<number, LineError>,
-  kind: 'output' | 'errors',
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  let waiting: { line: number; customId: string; job: Promise<Job | null> }[] = []
-  const { tenant, cursor } = work.batch
-  const flush = async function* () {
-    const all = waiting
-    waiting = []
-    for (const { line, customId, job } of all) {
-      const result = resultOf(work, customId, await job, refusals.get(line), line < cursor.line)
-      if (result.isGood === (kind === 'output')) yield Buffer.from(`${JSON.stringify(result.line)}\n`)
-    }
-  }
-  let sinceBeat = 0
-  for await (const raw of work.lines({ line: 1, offset: 0 })) {
+export async function writeResults(work: BatchWork, signal: AbortSignal): Promise<ResultFiles> {
+  for await (const lines of inSheets(work.lines(work.batch.resultCursor))) {
     signal.throwIfAborted()
+    await writeSheet(work, lines, signal)
+  }
+  const { tenant, id } = work.batch
+  const sheets = await work.deps.batches.sheets(tenant, id)
+  const files = {
+    outputFileId: await putTogether(work, 'output', sheets, signal),
+    errorFileId: await putTogether(work, 'errors', sheets, signal),
+  }
+  // With them goes what a process that died had written and nobody counts.
+  await work.deps.storage.removeAll(`${tenant}/${id}`)
+  return files
+}
+
+async function writeSheet(work: BatchWork, lines: readonly RawLine[], signal: AbortSignal): Promise<void> {
+  const { tenant, id } = work.batch
+  const good: Buffer[] = []
+  const bad: Buffer[] = []
+  for (const { isGood, line } of await resultsOf(work, lines)) {
+    ;(isGood ? good : bad).push(Buffer.from(`${JSON.stringify(line)}\n`))
+  }
+  const name = `sheet.${lines[0]?.number}.${randomBytes(6).toString('hex')}`
+  async function* all() {
+    yield* good
+    yield* bad
+  }
+  await work.deps.storage.write(blobName(tenant, id, name), all(), LARGEST_SHEET, signal)
+  const next = (lines.at(-1) as RawLine).next
+  await work.addSheet(next, { name, outputBytes: lengthOf(good), errorBytes: lengthOf(bad) })
+}
+
+const lengthOf = (parts: readonly Buffer[]) => parts.reduce((sum, { length }) => sum + length, 0)
+
+/** One file of all sheets' lines of a kind; the one that is there where somebody has done so before. */
+async function putTogether(
+  work: BatchWork,
+  kind: Kind,
+  sheets: readonly ResultSheet[],
+  signal: AbortSignal,
+): Promise<string | null> {
+  const { tenant, keyId, id, createdAt, keepOutput } = work.batch
+  const most = sheets.reduce((sum, sheet) => sum + sizeIn(sheet, kind), 0)
+  if (most === 0) return null
+  const fileId = idFrom('file', createdAt, createHash('sha256').update(`${id} ${kind}`).digest().subarray(0, 8))
+  if ((await work.deps.files.read(tenant, fileId)) !== null) return fileId
+  const order = { id: fileId, tenant, keyId, purpose: () => 'output' as const, keep: keepOutput }
+  const facts = { filename: `${id}_${kind}.jsonl`, mime: 'application/jsonl', most }
+  return (await work.deps.desk.take({ ...order, ...facts }, linesIn(work, kind, sheets), signal)).id
+}
+
+const sizeIn = ({ outputBytes, errorBytes }: ResultSheet, kind: Kind) => (kind === 'output' ? outputBytes : errorBytes)
+
+async function* linesIn(work: BatchWork, kind: Kind, sheets: readonly ResultSheet[]): AsyncGenerator<Uint8Array> {
+  const { tenant, id } = work.batch
+  for (const [i, sheet] of sheets.entries()) {
+    if (i % BEAT_EVERY === 0) await work.write({})
+    const size = sizeIn(sheet, kind)
+    if (size === 0) continue
+    const first = kind === 'output' ? 0 : sheet.outputBytes
+    yield* await work.deps.storage.read(blobName(tenant, id, sheet.name), { first, last: first + size - 1 })
+  }
+}
+
+/** What came of some lines, in their order. */
+async function resultsOf(work: BatchWork, lines: readonly RawLine[]): Promise<Result[]> {
+  const { tenant, id, cursor } = work.batch
+  const numbers = lines.map(({ number }) => number)
+  const refusals = await work.deps.batches.refusals(tenant, id, numbers)
+  const jobs = new Map<number, Job | null>()
+  const made = numbers.filter((number) => !refusals.has(number))
+  for (let at = 0; at < made.length; at += READ_AT_ONCE) {
+    const some = made.slice(at, at + READ_AT_ONCE)
+    const found = await Promise.all(some.map((number) => work.deps.jobs.read(tenant, work.jobId(number))))
+    some.forEach((number, i) => void jobs.set(number, found[i] ?? null))
+  }
+  return lines.map((raw) => {
     const line = readLine(raw)
     const customId = Array.isArray(line) ? '' : line.customId
-    const id = work.jobId(raw.number)
-    const job = refusals.has(raw.number) ? Promise.resolve(null) : work.deps.jobs.read(tenant, id)
-    // Its failure is met where it is awaited.
-    job.catch(() => undefined)
-    waiting.push({ line: raw.number, customId, job })
-    if (waiting.length === READ_AT_ONCE) yield* flush()
-    if (++sinceBeat < BEAT_EVERY) continue
-    sinceBeat = 0
-    await work.write({})
-  }
-  yield* flush()
+    return resultOf(work, customId, jobs.get(raw.number) ?? null, refusals.get(raw.number), raw.number < cursor.line)
+  })
+}
+
+interface Result {
+  readonly isGood: boolean
+  readonly line: object
 }
 
 /** One line of a result, in OpenAI's shape. */

@@ -1,11 +1,11 @@
 import { FaultError } from '../faults.ts'
-import { InvalidRequest } from '../invalid-request.ts'
 import { isEnded } from '../media/job.ts'
 import { type Ms, ms } from '../units.ts'
 import { type Batch, type BatchEnd, isOver, type LineError } from './batch.ts'
-import { errorsOf, LARGEST_INPUT, LONGEST_LINE, MOST_LINES, readLine } from './batch-lines.ts'
+import { readLine } from './batch-lines.ts'
 import { writeResults } from './batch-results.ts'
 import type { BatchWork } from './batch-work.ts'
+import { lookThrough } from './look-through.ts'
 
 /** Jobs of one batch that wait or run at once: enough for any number of workers, and no burden to other tenants. */
 export const WINDOW = 500
@@ -13,8 +13,6 @@ export const WINDOW = 500
 const LOOK_AGAIN = ms(1_000)
 /** Lines between two words of how far it has come; well below one lease. */
 const WRITE_EVERY = 50
-/** Errors that are told of one input. */
-const MOST_ERRORS = 1_000
 /** How long an input that has been read stays, for whoever wants to see what was asked. */
 const INPUT_KEPT = ms(24 * 3_600_000)
 
@@ -34,7 +32,7 @@ async function step(work: BatchWork, signal: AbortSignal): Promise<boolean> {
   const { status, outcome, cancelAsked } = work.batch
   switch (status) {
     case 'validating':
-      await validate(work, signal)
+      await lookThrough(work, signal)
       return true
     case 'in_progress':
       if (hasExpired(work)) return endEarly(work, 'expired')
@@ -58,63 +56,12 @@ const hasExpired = ({ batch, deps }: BatchWork) => deps.clock.now() >= batch.exp
 /** Jobs that wait or run. */
 const openOf = ({ made, succeeded, unsuccessful }: Batch) => made - succeeded - unsuccessful
 
-/** Looks at every line before anything is begun: a batch with a mistake in it costs nothing. */
-async function validate(work: BatchWork, signal: AbortSignal): Promise<void> {
-  const errors: LineError[] = []
-  const names = new Set<string>()
-  let total = 0
-  let sinceWrite = 0
-  const wrong = (line: number | null, code: string, message: string, param: string | null = null) =>
-    errors.push({ line, code, message, param })
-  const { tenant, inputFileId } = work.batch
-  const file = await work.deps.files.read(tenant, inputFileId)
-  if (file === null) wrong(null, 'not_found', 'The input of the batch is gone.')
-  else if (file.bytes > LARGEST_INPUT) wrong(null, 'payload_too_large', `The input takes ${LARGEST_INPUT} bytes.`)
-  else {
-    for await (const raw of work.lines({ line: 1, offset: 0 })) {
-      signal.throwIfAborted()
-      if (++total > MOST_LINES) {
-        wrong(raw.number, 'too_many_lines', `A batch takes ${MOST_LINES} lines.`)
-        break
-      }
-      const line = readLine(raw)
-      if (Array.isArray(line)) errors.push(...line)
-      else {
-        if (names.has(line.customId)) wrong(raw.number, 'duplicate', 'Another line has this custom_id.', '/custom_id')
-        names.add(line.customId)
-        errors.push(...orderErrors(work, raw.number, line))
-      }
-      if (errors.length >= MOST_ERRORS) break
-      sinceWrite += raw.bytes?.length ?? LONGEST_LINE
-      if (sinceWrite < WRITE_EVERY * LONGEST_LINE) continue
-      sinceWrite = 0
-      await work.write({})
-      if (work.batch.cancelAsked) break
-    }
-    if (total === 0) wrong(null, 'empty', 'The input has no lines.')
-  }
-  if (errors.length > 0) return work.write({ status: 'failed', errors: errors.slice(0, MOST_ERRORS) })
-  await work.write({ status: 'in_progress', total })
-}
-
-function orderErrors(work: BatchWork, number: number, line: Parameters<BatchWork['order']>[1]): LineError[] {
-  try {
-    work.order(number, line)
-    return []
-  } catch (error) {
-    if (error instanceof InvalidRequest) return errorsOf(number, error, '/body')
-    throw error
-  }
-}
-
 /** Makes jobs while fewer than the window wait or run. */
 async function feed(work: BatchWork, signal: AbortSignal): Promise<boolean> {
   const { cursor } = work.batch
-  let { made } = work.batch
   let room = WINDOW - openOf(work.batch)
   let place = cursor
   let sinceWrite = 0
-  let isFull = false
   for await (const raw of work.lines(cursor)) {
     if (room <= 0) break
     signal.throwIfAborted()
@@ -123,24 +70,19 @@ async function feed(work: BatchWork, signal: AbortSignal): Promise<boolean> {
     if (Array.isArray(line)) await work.refuse(line[0] as LineError)
     else {
       const answer = await work.make(raw.number, line, signal)
-      isFull = answer === 'full'
-      if (isFull) break
-      if (answer === 'made') {
-        made++
-        room--
-      }
+      if (answer === 'full') break
+      if (answer === 'made') room--
     }
     place = raw.next
     if (++sinceWrite < WRITE_EVERY) continue
     sinceWrite = 0
-    await work.write({ cursor: place, made })
+    await work.write({ cursor: place })
     if (work.batch.status !== 'in_progress' || hasExpired(work)) return true
   }
-  await work.write({ cursor: place, made })
-  const { refused, total, status } = work.batch
+  await work.write({ cursor: place })
+  const { made, refused, total, status } = work.batch
   if (status !== 'in_progress') return true
-  const isAllMade = work.batch.made + refused >= total
-  if (isAllMade && openOf(work.batch) <= 0) {
+  if (made + refused >= total && openOf(work.batch) <= 0) {
     await work.write({ status: 'finalizing', outcome: 'completed' })
     return true
   }

@@ -11,10 +11,11 @@ import { idFrom } from '../media/ids.ts'
 import type { Job } from '../media/job.ts'
 import type { JobStore } from '../media/job-store.ts'
 import { blobName, type Storage } from '../storage/storage.ts'
-import type { BatchHold, BatchPatch, BatchStore } from '../store/batches.ts'
+import type { BatchHold, BatchPatch, BatchStore, ResultSheet } from '../store/batches.ts'
 import type { FileStore } from '../store/files.ts'
+import type { StoreMemory } from '../store/store-memory.ts'
 import { later, type Ms, ms } from '../units.ts'
-import type { Batch, Cursor, LineError } from './batch.ts'
+import { type Batch, BatchLost, type Cursor, type LineError } from './batch.ts'
 import { type BatchLine, errorsOf, type RawLine, rawLines } from './batch-lines.ts'
 
 export interface BatchDeps {
@@ -27,11 +28,7 @@ export interface BatchDeps {
   readonly desk: FileDesk
   readonly storage: Storage
   readonly config: () => Config
-}
-
-/** Another process has the batch now. */
-export class BatchLost extends Error {
-  override readonly name = 'BatchLost'
+  readonly memory: Pick<StoreMemory, 'isTight'>
 }
 
 /** What one process does on one batch: reads its input, makes its jobs, and writes down how far it has come. */
@@ -58,6 +55,20 @@ export class BatchWork {
 
   async refuse(error: LineError): Promise<void> {
     if (!(await this.deps.batches.refuse(this.#hold, error))) throw new BatchLost()
+  }
+
+  /** Notes what lines are called; resolves with the numbers of those whose name another had before. Throws BatchLost. */
+  async names(lines: readonly { number: number; name: string }[]): Promise<number[]> {
+    const taken = await this.deps.batches.names(this.#hold, lines)
+    if (taken === null) throw new BatchLost()
+    return taken
+  }
+
+  /** The results of the lines before `next` lie in storage. Throws BatchLost. */
+  async addSheet(next: Cursor, sheet: ResultSheet): Promise<void> {
+    const hold = await this.deps.batches.sheet(this.#hold, next, sheet)
+    if (hold === null) throw new BatchLost()
+    this.#hold = hold
   }
 
   /** The lines of the input from a place on. Rejects with `not_found` where the input is gone. */
@@ -95,10 +106,13 @@ export class BatchWork {
     }
   }
 
-  /** Makes the job of a line; `full`: not now, because as many wait as may. */
+  /** Makes the job of a line, once however often it is asked for; `full`: not now, because there is no room for more that waits. */
   async make(line: number, content: BatchLine, signal: AbortSignal): Promise<'made' | 'refused' | 'full'> {
+    // Made by somebody who died before writing so: its input may be gone by now.
+    if ((await this.deps.jobs.read(this.batch.tenant, this.jobId(line))) !== null) return 'made'
+    if (await this.deps.memory.isTight()) return 'full'
     try {
-      await this.deps.jobDesk.create(this.order(line, content), null, signal)
+      await this.deps.jobDesk.create(this.order(line, content), null, signal, { batchHold: this.#hold.token })
       return 'made'
     } catch (error) {
       if (error instanceof FaultError && error.code === 'queue_full') return 'full'

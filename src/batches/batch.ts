@@ -1,5 +1,10 @@
 import type { Instant, Ms } from '../units.ts'
 
+/** Another process has the batch now. */
+export class BatchLost extends Error {
+  override readonly name = 'BatchLost'
+}
+
 /** OpenAI's words for where a batch stands. */
 export const BATCH_STATUSES = [
   'validating',
@@ -51,7 +56,12 @@ export interface Batch extends BatchHead {
   readonly createdAt: Instant
   /** Lines with a job in them; 0 until all of them have been looked at. */
   readonly total: number
+  /** Lines that have been looked at. */
+  readonly seen: number
+  /** The next line to be looked at, or to be made a job of. */
   readonly cursor: Cursor
+  /** The next line whose result is to be written down. */
+  readonly resultCursor: Cursor
   /** Jobs made so far. */
   readonly made: number
   /** Lines that no job could be made of. */

@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
 import { NOTHING_HELD } from '../limits/holding.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
-import { type Account, type Holding, type Refusal, UNLIMITED } from '../limits/limits.ts'
+import { type Account, type BudgetLevel, type Holding, type Refusal, UNLIMITED } from '../limits/limits.ts'
 import { cost } from '../meter/price.ts'
 import type { PriceRow } from '../meter/price-row.ts'
 import type { LedgerRecord } from '../meter/record.ts'
@@ -23,6 +23,8 @@ export interface TreasuryDeps {
   readonly clock: Clock
   readonly limits: LimitStore
   readonly keeper: Bookkeeper
+  /** Told of every level that a reservation finds. */
+  readonly budgetPassed: (level: BudgetLevel, who: { readonly tenant: string }) => void
 }
 
 /** What one call is about, for its record. */
@@ -73,6 +75,7 @@ export class Treasury {
       const want = holdingOf(atMost, row)
       const standing = false
       const grant = await limits.reserve({ session: lease, accounts, want, least: holdingOf(least, row), standing })
+      if (grant.level !== null) this.#deps.budgetPassed(grant.level, subject.payer)
       if (!grant.ok) throw refusalOf(grant.refusal)
       // As it is booked if this process dies: at its worst case.
       const record = this.record(subject, 'estimate', 'unknown', atMost, null, [])

@@ -12,6 +12,7 @@ import { Nodes } from '../store/nodes.ts'
 import { RedisLimitStore } from '../store/redis-limit-store.ts'
 import type { Store } from '../store/store.ts'
 import { LoopbackMedia } from '../upstream/loopback/media/media-server.ts'
+import type { Announcer } from '../webhooks/announcer.ts'
 import type { BuyerDeps } from './buyer.ts'
 import { Treasury } from './deal.ts'
 import { PaidMediaCalls } from './paid-media-calls.ts'
@@ -24,6 +25,8 @@ export interface MediaCallsDeps {
   readonly log: Log
   readonly store: Store
   readonly metrics: Metrics
+  /** Told of every level of a budget that a call finds. */
+  readonly announcer: Pick<Announcer, 'budgetLevel'>
   /** Of a process that has them already; left out: this process is no node, and gets its own. */
   readonly node?: { readonly limits: LimitStore; readonly keeper: Bookkeeper; readonly loopbackSocket: string }
   /** In place of chance, for tests: 0 to 1. */
@@ -44,7 +47,10 @@ export async function openMediaCalls(deps: MediaCallsDeps): Promise<OpenMediaCal
   const { config, clock, log, store, metrics, random = Math.random } = deps
   await using stack = new AsyncDisposableStack()
   const { limits, keeper, loopbackSocket } = deps.node ?? (await ownNode(deps, stack))
-  const treasury = new Treasury({ config, clock, limits, keeper })
+  const treasury = new Treasury({
+    ...{ config, clock, limits, keeper },
+    budgetPassed: (level, who) => void deps.announcer.budgetLevel(level, who),
+  })
   stack.use(new LeaseBeat(clock, log, limits, () => treasury.leases()))
   const lanes = new Map<string, ProviderLane>()
   stack.defer(() => {

@@ -1,3 +1,4 @@
+import { BatchLost } from '../batches/batch.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
@@ -25,6 +26,8 @@ export interface JobDeskDeps {
 
 /** How long the end of a job that is to be deleted is waited for. */
 const END_WITHIN = ms(10_000)
+/** A job that has not been made by then never will be, so its input is nobody's. */
+const MADE_WITHIN = ms(60_000)
 const INLINE_KEPT = ms(3_600_000)
 
 /** Jobs together with their input and output: made with a claim on the one, erased with both. */
@@ -38,19 +41,20 @@ export class JobDesk {
   /**
    * Makes a job. Throws InvalidRequest where its input is not there or not of its kind, `queue_full`, `idempotency_mismatch`,
    * and what taking in an inline input rejects with. A job that the same request has made before comes back as `replayed`;
-   * `admit` is asked about a new one, and refuses it by throwing.
+   * `admit` is asked about a new one, and refuses it by throwing. `batchHold`: of whoever feeds the batch it belongs to; throws
+   * BatchLost where another does now.
    */
   async create(
     job: Job,
     idempotency: Idempotency | null,
     signal: AbortSignal,
-    admit: () => Promise<void> = async () => undefined,
+    { admit, batchHold }: { admit?: () => Promise<void>; batchHold?: string } = {},
   ): Promise<Extract<Created, { job: Job }>> {
     const { desk, jobs } = this.#deps
     const { tenant } = job
     const known = idempotency === null ? null : await jobs.known(tenant, idempotency)
     if (known !== null) return taken(known)
-    await admit()
+    await admit?.()
 
     const inline = job.input.data === undefined ? null : await this.#takeInline(job, job.input.data, signal)
     const fileId = inline ?? job.input.file_id ?? null
@@ -58,7 +62,8 @@ export class JobDesk {
     try {
       const media = fileId === null ? null : await this.#claim(job, fileId)
       const order = inline === null ? job : { ...job, input: { file_id: inline } }
-      const created = await jobs.create(order, idempotency, expectedWork(job.type, media))
+      const inputUntil = inputNeededUntil(job)
+      const created = await jobs.create(order, idempotency, expectedWork(job.type, media), { batchHold, inputUntil })
       if (created.type === 'created') used = created.job.input.file_id ?? null
       else if (fileId !== null) await desk.release(tenant, fileId, job.id, null)
       return taken(created)
@@ -122,10 +127,10 @@ export class JobDesk {
     await desk.remove(tenant, inline)
   }
 
-  /** Holds the input for this job, and says what is known of it. */
+  /** Holds the input until the job is made, which holds it from then on, and says what is known of it. */
   async #claim(job: Job, fileId: string): Promise<Probed | null> {
     const { files } = this.#deps
-    const isThere = await files.claim(job.tenant, fileId, job.id, inputNeededUntil(job))
+    const isThere = await files.claim(job.tenant, fileId, job.id, later(this.#deps.clock.now(), MADE_WITHIN))
     const file = isThere ? await files.read(job.tenant, fileId) : null
     if (file === null) throw invalid('/input/file_id', 'not_found', 'There is no such file.')
     const fits = file.purpose !== 'batch' && (file.media === null || fitsKind(job.type, file.media))
@@ -146,6 +151,7 @@ function taken(created: Created): Extract<Created, { job: Job }> {
   if (created.type === 'mismatch') {
     throw new FaultError('idempotency_mismatch', 'This Idempotency-Key belongs to another request.')
   }
+  if (created.type === 'lost') throw new BatchLost()
   throw new FaultError('queue_full', 'As many of your jobs wait as may.', { retryAfterMs: created.wait })
 }
 

@@ -26,6 +26,8 @@ export type Created =
   | { readonly type: 'mismatch' }
   /** The tenant has as many waiting jobs as it may have. */
   | { readonly type: 'queue_full'; readonly wait: Ms }
+  /** Another process has its batch now, or nobody any more. */
+  | { readonly type: 'lost' }
 
 /** What a worker holds while a job is its own: without it nothing can be written (fencing). */
 export interface JobHold {
@@ -79,11 +81,21 @@ export interface JobFilter {
 export interface JobStore {
   /**
    * Record, idempotency and outbox entry at once. `cost`: expected work, for the fair order. `id`, what was asked for and
-   * `runAt` are taken from `job`; its other instants count from its `createdAt` and are put on Redis's clock.
+   * `runAt` are taken from `job`; its other instants count from its `createdAt` and are put on Redis's clock. `batchHold`:
+   * token of the hold on its batch, without which no job of a batch is made. `inputUntil`: until when it may need its file,
+   * which it claims with being made.
    */
-  create(job: Job, idempotency: Idempotency | null, cost: Ms): Promise<Created>
+  create(
+    job: Job,
+    idempotency: Idempotency | null,
+    cost: Ms,
+    more?: { readonly batchHold?: string | undefined; readonly inputUntil?: Instant },
+  ): Promise<Created>
   /** What `create` would answer to a request that has been made before, without making anything; null for a new one. */
-  known(tenant: string, idempotency: Idempotency): Promise<Exclude<Created, { type: 'created' | 'queue_full' }> | null>
+  known(
+    tenant: string,
+    idempotency: Idempotency,
+  ): Promise<Exclude<Created, { type: 'created' | 'queue_full' | 'lost' }> | null>
   read(tenant: string, id: string): Promise<Job | null>
   list(tenant: string, filter: JobFilter): Promise<{ jobs: Job[]; hasMore: boolean }>
   /** Where a waiting job stands; null for one that does not wait. */

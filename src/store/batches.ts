@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 import {
@@ -7,6 +7,7 @@ import {
   type BatchEnd,
   type BatchHead,
   type BatchStatus,
+  type Cursor,
   type LineError,
 } from '../batches/batch.ts'
 import { idTime, isId } from '../media/ids.ts'
@@ -29,20 +30,28 @@ export interface BatchHold {
 export interface BatchPatch {
   readonly status?: BatchStatus
   readonly total?: number
+  readonly seen?: number
   readonly cursor?: Batch['cursor']
-  readonly made?: number
   readonly errors?: readonly LineError[]
   readonly outputFileId?: string | null
   readonly errorFileId?: string | null
   readonly outcome?: BatchEnd
 }
 
+/** Results of some lines of a batch that lie in storage: first those that succeeded, then all others. */
+export interface ResultSheet {
+  /** The blob's own part of its name. */
+  readonly name: string
+  readonly outputBytes: number
+  readonly errorBytes: number
+}
+
 /** A process that is silent for so long has lost its batches; it renews them with everything it writes. */
-export const BATCH_LEASE = ms(15_000)
+export const BATCH_LEASE = ms(10_000)
 
 type Argument = string | number
 type Flat = string[]
-const SCRIPTS = ['create', 'cancel', 'claim', 'write', 'refuse', 'list'] as const
+const SCRIPTS = ['create', 'cancel', 'claim', 'write', 'refuse', 'list', 'names', 'sheet'] as const
 type Scripts = Record<
   `batches${Capitalize<(typeof SCRIPTS)[number]>}`,
   (root: string, ...args: Argument[]) => Promise<unknown>
@@ -52,15 +61,17 @@ const fromStore = <T>(reply: Promise<T>) => awaitStore(reply, 'Batches cannot be
 
 /**
  * Records of batches, by tenant. Rejects with FaultError `store_unavailable` when Redis is away. `keepRecords`: how long the
- * record of a batch outlives its end.
+ * record of a batch outlives its end. `lease`: how long a silent process has its batches.
  */
 export class BatchStore {
   readonly #redis: Redis & Scripts
   readonly #keepRecords: () => Ms
+  readonly #lease: Ms
 
-  constructor(redis: Redis, keepRecords: () => Ms) {
+  constructor(redis: Redis, keepRecords: () => Ms, lease: Ms = BATCH_LEASE) {
     this.#redis = withScripts(redis)
     this.#keepRecords = keepRecords
+    this.#lease = lease
   }
 
   async create(head: BatchHead, { key, fingerprint, keep }: Idempotency): Promise<BatchCreated> {
@@ -117,13 +128,13 @@ export class BatchStore {
   /** Batches of a tenant that somebody should look at now, for this process alone until it writes when to look again. */
   async claim(tenant: string, most: number): Promise<BatchHold[]> {
     const token = randomUUID()
-    const found = (await this.#run('batchesClaim', tenant, token, BATCH_LEASE, most)) as Flat[]
+    const found = (await this.#run('batchesClaim', tenant, token, this.#lease, most)) as Flat[]
     return found.map((flat) => ({ batch: batchFrom(flat), token }))
   }
 
   /** Writes how far it has come; null when the hold is lost. `again`: gives it back, to be looked at after that. */
   async write({ batch, token }: BatchHold, patch: BatchPatch, again: Ms | null = null): Promise<BatchHold | null> {
-    const args = [batch.id, token, again ?? '', BATCH_LEASE, this.#keepRecords(), ...fieldsOf(patch)]
+    const args = [batch.id, token, again ?? '', this.#lease, this.#keepRecords(), ...fieldsOf(patch)]
     const reply = (await this.#run('batchesWrite', batch.tenant, ...args)) as Flat | null
     return reply === null ? null : { batch: batchFrom(reply), token }
   }
@@ -134,10 +145,40 @@ export class BatchStore {
     return (await this.#run('batchesRefuse', batch.tenant, ...args)) === 1
   }
 
-  /** Lines that no job could be made of, by their number. */
-  async refusals(tenant: string, id: string): Promise<Map<number, LineError>> {
-    const raw = await fromStore(this.#redis.hgetall(`${keys.tenant(tenant)}:batch:${id}:refused`))
-    return new Map(Object.entries(raw).map(([line, json]) => [Number(line), JSON.parse(json) as LineError]))
+  /** Those of some lines that no job could be made of, by their number. */
+  async refusals(tenant: string, id: string, lines: readonly number[]): Promise<Map<number, LineError>> {
+    const found = await fromStore(this.#redis.hmget(`${keys.tenant(tenant)}:batch:${id}:refused`, ...lines.map(String)))
+    return new Map(found.flatMap((json) => (json === null ? [] : [JSON.parse(json) as LineError])).map(byLine))
+  }
+
+  /**
+   * Notes what lines are called while they are looked at; resolves with the numbers of those whose name another line had
+   * before, or null when the hold is lost. Noting the same line again does no harm.
+   */
+  async names(
+    { batch, token }: BatchHold,
+    lines: readonly { number: number; name: string }[],
+  ): Promise<number[] | null> {
+    const pairs = lines.flatMap(({ number, name }) => [nameHash(name), number])
+    return (await this.#run('batchesNames', batch.tenant, batch.id, token, ...pairs)) as number[] | null
+  }
+
+  /** The results of the lines before `next` lie in storage as one more sheet; null when the hold is lost. */
+  async sheet({ batch, token }: BatchHold, next: Cursor, sheet: ResultSheet): Promise<BatchHold | null> {
+    const { name, outputBytes, errorBytes } = sheet
+    const place = [batch.resultCursor.offset, next.line, next.offset]
+    const args = [batch.id, token, this.#lease, ...place, `${name} ${outputBytes} ${errorBytes}`]
+    const reply = (await this.#run('batchesSheet', batch.tenant, ...args)) as Flat | null
+    return reply === null ? null : { batch: batchFrom(reply), token }
+  }
+
+  /** What has been written down of the results, in the order of the lines. */
+  async sheets(tenant: string, id: string): Promise<ResultSheet[]> {
+    const lines = await fromStore(this.#redis.lrange(`${keys.tenant(tenant)}:batch:${id}:sheets`, 0, -1))
+    return lines.map((line) => {
+      const [name, outputBytes, errorBytes] = line.split(' ') as [string, string, string]
+      return { name, outputBytes: Number(outputBytes), errorBytes: Number(errorBytes) }
+    })
   }
 
   /** Tenants that have had batches. */
@@ -149,6 +190,10 @@ export class BatchStore {
     return fromStore(this.#redis[script](keys.tenant(tenant), '', ...args))
   }
 }
+
+const byLine = (error: LineError) => [error.line ?? 0, error] as const
+/** Names are the caller's and up to 256 letters long; 96 bits of a hash tell any 50,000 of them apart. */
+const nameHash = (name: string) => createHash('sha256').update(name).digest('base64').slice(0, 16)
 
 function fieldsOf({ cursor, errors, ...patch }: BatchPatch): Argument[] {
   const plain = Object.entries(patch).flatMap(([name, value]) => [name, value ?? ''])
@@ -172,7 +217,9 @@ function batchFrom(flat: Flat): Batch {
     status: cancelAsked && (stored === 'validating' || stored === 'in_progress') ? 'cancelling' : stored,
     createdAt: idTime('batch', head.id) as Instant,
     total: count('total'),
+    seen: count('seen'),
     cursor: { line: Number(raw.line ?? 1), offset: count('offset') },
+    resultCursor: { line: Number(raw.resultLine ?? 1), offset: count('resultOffset') },
     made: count('made'),
     refused: count('refused'),
     succeeded: count('succeeded'),

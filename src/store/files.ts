@@ -150,6 +150,8 @@ export class FileStore {
 
   /** Makes a file unreadable: `gone` means that its bytes are now to be removed, `needed` that a job still needs it. */
   async condemn(tenant: string, id: string, by: 'owner' | 'expiry'): Promise<'gone' | 'needed' | 'none'> {
+    // Its end is told by the sweep of tenants with jobs, also where there never was one.
+    if (by === 'expiry') await fromStore(this.#redis.sadd(keys.jobTenants, tenant))
     return (await this.#run('filesCondemn', tenant, id, by)) as 'gone' | 'needed' | 'none'
   }
 

@@ -74,14 +74,23 @@ export interface SessionRecord {
   tail: SessionTail | null
 }
 
+/** What is left of a session that is over. */
+export type EndedSession = Pick<SessionRecord, 'head' | 'reason' | 'endedAt' | 'usage'>
+
 /** The record of every session, for operators, for other nodes, and for a caller who comes back after a crash. */
 export class SessionRecords {
   readonly #redis: Redis & Scripts
   readonly #node: string
+  readonly #tell: (ended: EndedSession) => Promise<void>
 
-  constructor(redis: Redis, node: string) {
+  /**
+   * `tell`: called with every session that is over; again with the same one where that failed, or where the node died
+   * meanwhile. A session is listed until it has been told, so that none is forgotten.
+   */
+  constructor(redis: Redis, node: string, tell: (ended: EndedSession) => Promise<void> = async () => undefined) {
     this.#redis = withScripts(redis)
     this.#node = node
+    this.#tell = tell
   }
 
   async create(head: SessionHead, resumeHash: string | null, now: Instant): Promise<void> {
@@ -114,7 +123,7 @@ export class SessionRecords {
     const key = keys.session(head.id)
     const isOurs = await this.#redis.writeSession(key, this.#node, String(KEEP_ENDED_MS), ...fields)
     // A successor's session goes on.
-    if (isOurs === 1) await this.forget(head.id)
+    if (isOurs === 1) await this.farewell({ head, reason, usage, endedAt: now })
   }
 
   /** Hands the session to whichever node its caller comes back to; nothing of it is left here. */
@@ -130,6 +139,12 @@ export class SessionRecords {
   async discard(id: string): Promise<void> {
     await this.#redis.del(keys.session(id))
     await this.forget(id)
+  }
+
+  /** Tells that a session is over, and lists it no longer. */
+  async farewell(ended: EndedSession): Promise<void> {
+    await this.#tell(ended)
+    await this.forget(ended.head.id)
   }
 
   /** Lists the session no longer among those that have not ended. */
@@ -175,7 +190,7 @@ export class SessionRecords {
   async endOrphan(record: SessionRecord, now: Instant): Promise<boolean> {
     const reason: EndReason = record.owner === RELEASED ? 'caller_lost' : 'node_lost'
     const ended = await this.#redis.endOrphan(keys.session(record.head.id), record.owner, reason, String(now))
-    if (ended === 1) await this.forget(record.head.id)
+    if (ended === 1) await this.farewell({ ...record, reason, endedAt: now })
     return ended === 1
   }
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { Log } from '../log.ts'
 import { EmbeddedRedis } from './embedded-redis.ts'
 import { checkRedis, connectRedis, type RedisPlace } from './redis.ts'
+import { memoryShare } from './store-memory.ts'
 
 /** The Redis this process works with: one given by its URL, or a private child. */
 export class Store implements AsyncDisposable {
@@ -44,7 +45,7 @@ export class Store implements AsyncDisposable {
   async unwell(): Promise<string | null> {
     if (this.#embedded?.isHealthy === false) return 'the embedded redis keeps dying'
     return this.redis.info('memory').then(
-      (info) => (isNearlyFull(info) ? 'redis is nearly full' : null),
+      (info) => (memoryShare(info) > FULL_FROM ? 'redis is nearly full' : null),
       () => 'redis is away',
     )
   }
@@ -57,9 +58,3 @@ export class Store implements AsyncDisposable {
 
 /** Share of its memory beyond which Redis should get no more work: at its limit every write fails. */
 const FULL_FROM = 0.9
-
-function isNearlyFull(info: string): boolean {
-  const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0)
-  const most = field('maxmemory')
-  return most > 0 && field('used_memory') > most * FULL_FROM
-}

@@ -51,13 +51,17 @@ export class TenantHooks {
     tenant: string,
     wish: { url: string; events: TenantHook['events'] },
   ): Promise<{ hook: TenantHook; secret: string } | null> {
-    if ((await this.list(tenant)).length >= MOST_ENDPOINTS) return null
     const now = this.#now()
     const id = newId('whe', now)
     const secret = newSecret()
     const events = wish.events === null ? null : [...wish.events]
     const stored = { url: wish.url, events, enabled: true, secrets: [{ secret, since: now }], createdAt: now }
     await this.#write(tenant, id, stored)
+    // Counted with it, so that of many at once none slips in between the counting and the writing of another.
+    if ((await this.list(tenant)).length > MOST_ENDPOINTS) {
+      await this.remove(tenant, id)
+      return null
+    }
     return { hook: hookFrom(id, stored), secret }
   }
 

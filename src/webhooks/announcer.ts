@@ -4,6 +4,7 @@ import type { BudgetLevel } from '../limits/limits.ts'
 import type { Log } from '../log.ts'
 import { keys } from '../store/keys.ts'
 import { type Instant, later, ms } from '../units.ts'
+import type { TenantEvent } from './tenant-news.ts'
 import type { WebhookEvent } from './webhook.ts'
 
 /** Whose budgets a level may speak of. */
@@ -20,25 +21,34 @@ const KEEP_TOLD_MS = 32 * 24 * 3_600_000
 /** Warnings this process knows to be told, so that not every response asks Redis. */
 const MOST_KNOWN = 10_000
 
-/** Tells webhooks what operators want to know. */
+/** Who is told. */
+export interface Listeners {
+  /** Endpoints of the operator. */
+  operators(event: WebhookEvent): Promise<void>
+  /** A tenant's own, and whoever wants to know of all tenants. */
+  tenant(tenant: string, event: TenantEvent): Promise<void>
+}
+
+/** Tells webhooks how far budgets are spent. */
 export class Announcer {
   readonly #redis: Redis
-  readonly #publish: (event: WebhookEvent) => Promise<void>
+  readonly #tell: Listeners
   readonly #clock: Clock
   readonly #log: Log
   readonly #known = new Set<string>()
 
-  constructor(redis: Redis, publish: (event: WebhookEvent) => Promise<void>, clock: Clock, log: Log) {
+  constructor(redis: Redis, tell: Listeners, clock: Clock, log: Log) {
     this.#redis = redis
-    this.#publish = publish
+    this.#tell = tell
     this.#clock = clock
     this.#log = log
   }
 
   /**
    * To be called with every level that a reservation or settlement brings; cheap when there is nothing new. Tells
-   * `budget.warning` once per account, period and threshold, whatever the number of nodes; only for the day and month of
-   * tenants and of the installation, since a session's own caller hears of its budget directly. Never rejects: what could not
+   * `budget.warning` to operators once per account, period and threshold, whatever the number of nodes, and a tenant of its own
+   * as `usage.threshold`; only for the day and month of tenants and of the installation, since a session's own caller hears of
+   * its budget directly. Never rejects: what could not
    * be told is told with the next level.
    */
   async budgetLevel(level: BudgetLevel, who: Payer): Promise<void> {
@@ -57,7 +67,8 @@ export class Announcer {
       const claim = await this.#redis.set(keys.budgetWarning(name), 'claimed', 'PX', CLAIM_MS, 'NX')
       if (claim !== 'OK') return await this.#checkTold(name, now)
       const data = { account, id, limit, period: periodOf(limit, now), threshold, spent_nano: spent, cap_nano: cap }
-      await this.#publish({ id: `budget-${name}`, type: 'budget.warning', at: now, data })
+      await this.#tell.operators({ id: `budget-${name}`, type: 'budget.warning', at: now, data })
+      if (account === 'tenant') await this.#tell.tenant(id, usageThreshold(name, now, data))
       this.#log.warn({ account, id, limit, threshold }, 'budget nearly spent')
       // A level that comes late from another node must not tell the lower threshold after the higher one.
       for (const percent of THRESHOLDS.filter((each) => each <= threshold)) {
@@ -79,6 +90,25 @@ export class Announcer {
     if (this.#known.size >= MOST_KNOWN) this.#known.clear()
     this.#known.add(name)
   }
+}
+
+function usageThreshold(
+  name: string,
+  at: Instant,
+  { id, limit, period, threshold, spent_nano, cap_nano }: Warning,
+): TenantEvent {
+  const data = { id, object: 'usage', limit, period, threshold, spent_nano_usd: spent_nano, cap_nano_usd: cap_nano }
+  return { id: `usage-${name}`, type: 'usage.threshold', at, data }
+}
+
+interface Warning {
+  readonly id: string
+  readonly limit: 'day' | 'month'
+  readonly period: string
+  /** Percent. */
+  readonly threshold: number
+  readonly spent_nano: number
+  readonly cap_nano: number
 }
 
 /** UTC, as the budgets themselves: `2026-11-25` or `2026-11`. */

@@ -16,8 +16,11 @@ export type JobEventType = (typeof JOB_EVENTS)[number]
 export const BATCH_EVENTS = ['batch.completed', 'batch.failed', 'batch.expired', 'batch.cancelled'] as const
 export type BatchEventType = (typeof BATCH_EVENTS)[number]
 
+/** A file whose time is over, a session that is over, a budget of which a share is spent. */
+export const OTHER_TENANT_EVENTS = ['file.expired', 'session.ended', 'usage.threshold'] as const
+
 /** What tenants are told. */
-export const TENANT_EVENTS = [...JOB_EVENTS, ...BATCH_EVENTS] as const
+export const TENANT_EVENTS = [...JOB_EVENTS, ...BATCH_EVENTS, ...OTHER_TENANT_EVENTS] as const
 export type TenantEventType = (typeof TENANT_EVENTS)[number]
 
 /** What can be told to a webhook. Receivers must expect more to come. */
@@ -31,7 +34,7 @@ export interface WebhookEndpoint {
   readonly url: string
   /** `whsec_` and base64 of 24 to 64 bytes, newest first. While two are listed both sign, so that a receiver can change over. */
   readonly secrets: readonly string[]
-  /** Null: all that concerns operators. What becomes of jobs and batches, which can be a lot, has to be asked for by name. */
+  /** Null: all that concerns operators. What tenants are told, which can be a lot, has to be asked for by name. */
   readonly events: readonly (typeof WEBHOOK_EVENTS)[number][] | null
 }
 

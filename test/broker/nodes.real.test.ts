@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { keys } from '../../src/store/keys.ts'
 import { Census } from '../../src/store/nodes.ts'
-import { SessionRecords } from '../../src/store/session-records.ts'
+import { type EndedSession, NO_USAGE, SessionRecords } from '../../src/store/session-records.ts'
 import { sweepSessions } from '../../workers/sweep-sessions.ts'
 import { Caller } from '../support/caller.ts'
 import { eventually } from '../support/eventually.ts'
 import { demo, Parley, silent } from '../support/parley.ts'
+import { sessionHead } from '../support/sessions.ts'
 
 describe('two nodes on one Redis', () => {
   let one: Parley
@@ -130,26 +131,12 @@ describe('two nodes on one Redis', () => {
     expect((await caller.next('parley.session_ended')).reason).toBe('ended_by_operator')
   })
 
-  test('L4 what a dead node left behind is ended by the workers once nobody can come back', async () => {
-    const records = new SessionRecords(one.store.redis, 'a-dead-node')
+  test('L4 what a dead node left behind is ended by the workers once nobody can come back, and told', async () => {
+    const told: string[] = []
+    const tell = async ({ head, reason }: EndedSession) => void told.push(`${head.id} ${reason}`)
+    const records = new SessionRecords(one.store.redis, 'a-dead-node', tell)
     const now = systemClock.now()
-    const head = {
-      id: 'orphan-1',
-      tenant: 'acme',
-      keyId: 'k',
-      user: null,
-      model: 'gpt-realtime',
-      served: 'gpt-realtime',
-      maxOutputTokens: null,
-      kind: 'conversation' as const,
-      plan: 'default',
-      admitted: now,
-      maxDuration: 60_000,
-      resumeWindow: 1_000,
-      origin: null,
-      grant: null,
-    }
-    await records.create(head, null, now)
+    await records.create(sessionHead('orphan-1', 'acme', now), null, now)
     const census = new Census(one.store.redis)
     const sweep = (after: number) =>
       sweepSessions({ clock: { ...systemClock, now: () => (now + after) as typeof now }, log: silent, records, census })
@@ -159,6 +146,26 @@ describe('two nodes on one Redis', () => {
     expect(await sweep(30_000)).toBe(1)
     expect(await sweep(30_000)).toBe(0)
     expect((await records.read('orphan-1'))?.reason).toBe('node_lost')
+    expect(told).toEqual(['orphan-1 node_lost'])
+  })
+
+  test('S1 an end that its node could not tell is told by the sweep', async () => {
+    const now = systemClock.now()
+    const { redis } = one.store
+    const head = sessionHead('untold', 'acme', now)
+    const dumb = new SessionRecords(redis, 'dumb', () => Promise.reject(new Error('redis is away')))
+    await dumb.create(head, null, now)
+    await expect(dumb.end(head, 'idle_timeout', NO_USAGE, now)).rejects.toThrow('away')
+    const told: (string | null)[][] = []
+    const tell = async (ended: EndedSession) => void told.push([ended.head.id, ended.reason])
+    const sweep = () =>
+      sweepSessions({
+        ...{ clock: systemClock, log: silent, census: new Census(redis) },
+        records: new SessionRecords(redis, 'workers', tell),
+      })
+    await sweep()
+    await sweep()
+    expect(told).toEqual([['untold', 'idle_timeout']])
   })
 
   test('S1 a session is listed before its record is written, and a sweep in between leaves it alone', async () => {

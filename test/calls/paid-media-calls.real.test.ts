@@ -100,6 +100,7 @@ describe('a paid call', () => {
     await world.nothingHeld()
     const fault = await faultOf(buy(3))
     expect(fault.code).toBe('budget_spent')
+    expect(world.levels.at(-1)).toMatchObject({ tenant: 'acme', level: { account: 'tenant', limit: 'day' } })
     expect(fault.retryAfterMs).toBeGreaterThan(0)
   })
 

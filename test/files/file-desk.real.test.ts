@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Config } from '../../src/config/config.ts'
 import { configFrom } from '../../src/config/read-config.ts'
@@ -6,6 +7,7 @@ import { FileDesk, type FileOrder } from '../../src/files/file-desk.ts'
 import { newId } from '../../src/media/ids.ts'
 import { FolderStorage } from '../../src/storage/folder-storage.ts'
 import { FileStore } from '../../src/store/files.ts'
+import { keys } from '../../src/store/keys.ts'
 import { later, type Ms, ms } from '../../src/units.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { policy, silent, TempFolder } from '../support/parley.ts'
@@ -21,6 +23,7 @@ async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
 describe('files', () => {
   const stack = new AsyncDisposableStack()
   const clock = new ManualClock()
+  let redis: Redis
   let config: Config
   let files: FileStore
   let storage: FolderStorage
@@ -29,9 +32,15 @@ describe('files', () => {
   beforeAll(async () => {
     clock.pass(1_764_000_000_000)
     const { store } = stack.use(await TestStore.open())
+    redis = store.redis
     const folder = stack.use(new TempFolder())
     const plans = { default: {}, small: { jobs: { storage: 100, files: 3 } } }
-    const tenants = { acme: { keys: [] }, zenith: { keys: [], plan: 'small' }, third: { keys: [], plan: 'small' } }
+    const tenants = {
+      acme: { keys: [] },
+      paper: { keys: [] },
+      zenith: { keys: [], plan: 'small' },
+      third: { keys: [], plan: 'small' },
+    }
     config = configFrom(policy(null, folder.path, { plans, tenants }))
     storage = await FolderStorage.open(folder.path, 0, clock.now())
     files = new FileStore(store.redis, () => clock.now())
@@ -116,6 +125,24 @@ describe('files', () => {
     clock.pass(ms(2 * HOUR + 1))
     expect(await desk.sweep(never)).toBe(1)
     expect(await blobs('acme')).toEqual([])
+  })
+
+  test('Q1 of a file that expires its tenant is told once; of one that it removes itself, and of what never came, it is not', async () => {
+    const news = async () =>
+      (await redis.zrange(`${keys.tenant('paper')}:jobs:news`, '0', '-1')).map((line) => JSON.parse(String(line)))
+    const { id } = await take('paper', 'hello')
+    const removed = await take('paper', 'hello')
+    await desk.remove('paper', removed.id)
+    const promised = { id: newId('file', clock.now()), tenant: 'paper', keyId: 'k', filename: null, bytes: 40 }
+    await files.reserve({ ...promised, expiresAt: later(clock.now(), HOUR) }, { storage: null, files: null })
+    clock.pass(ms(48 * HOUR))
+    // One that dies before the bytes are gone is followed by another.
+    expect(await files.condemn('paper', id, 'expiry')).toBe('gone')
+    await desk.sweep(never)
+    await desk.sweep(never)
+    expect(await files.exists('paper', id)).toBe(false)
+    expect(await news()).toMatchObject([{ id: `msg_${id.slice(5)}_1`, type: 'file.expired', job: id, seq: 1 }])
+    expect(await redis.sismember(keys.jobTenants, 'paper')).toBe(1)
   })
 
   test.each([0 as Ms, HOUR])('Q1 an input lives %i ms longer than its job', async (keep) => {

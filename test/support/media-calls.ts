@@ -10,6 +10,7 @@ import type { Config } from '../../src/config/config.ts'
 import { configFrom } from '../../src/config/read-config.ts'
 import type { PolicyInput } from '../../src/config/schema.ts'
 import type { LimitStore } from '../../src/limits/limit-store.ts'
+import type { BudgetLevel } from '../../src/limits/limits.ts'
 import type { LedgerRecord } from '../../src/meter/record.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { keys } from '../../src/store/keys.ts'
@@ -38,6 +39,8 @@ export class MediaWorld implements AsyncDisposable {
   readonly store: Store
   readonly folder: string
   readonly limits: RedisLimitStore
+  /** Of budgets, as calls have found them. */
+  readonly levels: { readonly level: BudgetLevel; readonly tenant: string }[] = []
   config: Config
   readonly #socket: string
   readonly #stack: AsyncDisposableStack
@@ -70,6 +73,7 @@ export class MediaWorld implements AsyncDisposable {
   /** Everything of the test before is forgotten. */
   async reset(changes: Partial<PolicyInput> = {}): Promise<void> {
     this.config = this.configOf(changes)
+    this.levels.length = 0
     this.service.bills.length = 0
     this.service.next.length = 0
     this.service.requests = 0
@@ -93,6 +97,7 @@ export class MediaWorld implements AsyncDisposable {
     const open = await openMediaCalls({
       ...{ clock: systemClock, log: quiet, store: this.store, metrics: new Metrics(), random: () => 0 },
       config: () => this.config,
+      announcer: { budgetLevel: async (level, { tenant }) => void this.levels.push({ level, tenant }) },
       node: { limits, keeper, loopbackSocket: this.#socket },
     })
     return {

@@ -68,16 +68,18 @@ describe('announcing', () => {
 
     function announcers(n: number) {
       const told: WebhookEvent[] = []
-      const each = Array.from(
-        { length: n },
-        () => new Announcer(redis, async (event) => void told.push(event), systemClock, silent),
-      )
-      return { told, each }
+      const toTenants: [tenant: string, event: WebhookEvent][] = []
+      const tell = {
+        operators: async (event: WebhookEvent) => void told.push(event),
+        tenant: async (tenant: string, event: WebhookEvent) => void toTenants.push([tenant, event]),
+      }
+      const each = Array.from({ length: n }, () => new Announcer(redis, tell, systemClock, silent))
+      return { told, toTenants, each }
     }
     const thresholds = (told: WebhookEvent[]) => told.map(({ data }) => data.threshold)
 
     test('L1 are told once per threshold, whatever the number of nodes and responses', async () => {
-      const { told, each } = announcers(4)
+      const { told, toTenants, each } = announcers(4)
       for (const percent of [10, 79.9, 80, 85, 94.9, 95, 100]) {
         await Promise.all(
           each.flatMap((one) => [one.budgetLevel(level(percent), acme), one.budgetLevel(level(percent), acme)]),
@@ -88,10 +90,18 @@ describe('announcing', () => {
         type: 'budget.warning',
         data: { account: 'tenant', id: 'acme', limit: 'day', spent_nano: 80_000, cap_nano: 100_000 },
       })
+      expect(toTenants.map(([tenant, { data }]) => [tenant, data.threshold])).toEqual([
+        ['acme', 80],
+        ['acme', 95],
+      ])
+      expect(toTenants[0]?.[1]).toMatchObject({
+        ...{ id: expect.stringMatching(/^usage-tenant-acme-/), type: 'usage.threshold' },
+        data: { id: 'acme', object: 'usage', limit: 'day', spent_nano_usd: 80_000, cap_nano_usd: 100_000 },
+      })
     })
 
     test('L1 are each tenant’s, each limit’s and the installation’s own; sessions and users have none', async () => {
-      const { told, each } = announcers(1)
+      const { told, toTenants, each } = announcers(1)
       const [one] = each as [Announcer]
       await one.budgetLevel(level(81), acme)
       await one.budgetLevel(level(81), { tenant: 'zenith' })
@@ -105,6 +115,7 @@ describe('announcing', () => {
         'budget-tenant-acme-',
         'budget-installation-installation-',
       ])
+      expect(toTenants.map(([tenant]) => tenant)).toEqual(['acme', 'zenith', 'acme'])
     })
 
     test('L1 a level that comes late does not tell the lower threshold after the higher', async () => {
@@ -119,9 +130,12 @@ describe('announcing', () => {
       let isAway = true
       const one = new Announcer(
         redis,
-        async (event) => {
-          if (isAway) throw new Error('redis is away')
-          told.push(event)
+        {
+          operators: async (event) => {
+            if (isAway) throw new Error('redis is away')
+            told.push(event)
+          },
+          tenant: async () => undefined,
         },
         systemClock,
         silent,

@@ -6,15 +6,19 @@ import { configFrom } from '../../src/config/read-config.ts'
 import type { Job } from '../../src/media/job.ts'
 import type { JobNews } from '../../src/store/jobs/back-office.ts'
 import { connectForQueue } from '../../src/store/redis.ts'
+import type { EndedSession } from '../../src/store/session-records.ts'
 import { TenantHooks } from '../../src/store/tenant-hooks.ts'
 import { WebhookEndpoints } from '../../src/store/webhook-endpoints.ts'
+import { instant } from '../../src/units.ts'
 import { publishJobNews } from '../../src/webhooks/job-hooks.ts'
+import { publishSessionEnd } from '../../src/webhooks/session-hooks.ts'
 import { WebhookQueue } from '../../src/webhooks/webhook-queue.ts'
 import { startWebhookWorker } from '../../workers/webhook-worker.ts'
 import { eventually } from '../support/eventually.ts'
 import { newJob } from '../support/jobs.ts'
 import { fetcher, serverOf } from '../support/outbound.ts'
 import { policy, silent } from '../support/parley.ts'
+import { sessionHead } from '../support/sessions.ts'
 import { TestStore } from '../support/store.ts'
 
 let own: TestStore
@@ -60,8 +64,9 @@ async function installation() {
       ...{ id: `msg_${job.id.slice(4)}_${seq}`, type, at: systemClock.now(), job: job.id, seq, member: '' },
       ...{ webhook: job.webhook, metadata: job.metadata },
     })
+  const sessionOver = (ended: EndedSession) => publishSessionEnd({ config: () => config, hooks, queue }, ended)
   const tellOf = (tenant: string, news: JobNews) => publishJobNews({ config: () => config, hooks, queue }, tenant, news)
-  return { heard, hooks, tell, tellOf, url: (path: string) => `http://127.0.0.1:${port}${path}` }
+  return { heard, hooks, tell, tellOf, sessionOver, url: (path: string) => `http://127.0.0.1:${port}${path}` }
 }
 
 test('Q1 a job tells its own URL and the endpoints of its tenant, each once, signed by the secret of each', async () => {
@@ -103,6 +108,47 @@ test('Q1 the end of a batch is told to those who asked for it, and leads to the 
       ...{ id: 'batch_x', object: 'batch', status: 'completed', metadata: { night: 'shift' } },
       ended_at: new Date(at).toISOString(),
       result_url: expect.stringMatching(/\/v1\/batches\/batch_x$/),
+    },
+  })
+})
+
+test('Q1 a file whose time is over is told of by its id', async () => {
+  const { heard, hooks, tellOf, url } = await installation()
+  await hooks.create('shelf', { url: url('/files'), events: ['file.expired'] })
+  const at = systemClock.now()
+  const news = { id: 'msg_f_1', type: 'file.expired', at, job: 'file_x', seq: 1, member: '' } as const
+  await tellOf('shelf', { ...news, webhook: null, metadata: {} })
+  await eventually(() => expect(heard).toHaveLength(1), 10_000)
+  expect(JSON.parse(heard[0]?.body ?? '')).toMatchObject({
+    type: 'file.expired',
+    data: { id: 'file_x', object: 'file', status: 'expired', ended_at: new Date(at).toISOString(), result_url: null },
+  })
+})
+
+test('S1 the end of a session is told once, with its reason, however many nodes notice it', async () => {
+  const { heard, hooks, sessionOver, url } = await installation()
+  await hooks.create('phone', { url: url('/sessions'), events: ['session.ended'] })
+  await hooks.create('phone', { url: url('/jobs'), events: ['job.failed'] })
+  const head = { ...sessionHead('sess_1', 'phone', instant(1_000)), user: 'ann' }
+  const usage = { input_tokens: 1, output_tokens: 2, responses: 1, cost_nano_usd: 3_000 }
+  const ended = { head, usage, reason: 'idle_timeout' as const, endedAt: instant(61_000) }
+  await Promise.all([sessionOver(ended), sessionOver(ended), sessionOver(ended)])
+  await hooks.create('phone', { url: url('/last'), events: ['session.ended'] })
+  await sessionOver({ ...ended, head: { ...head, id: 'sess_2' } })
+  await eventually(
+    () => expect(heard.map(({ path }) => path).sort()).toEqual(['/last', '/sessions', '/sessions']),
+    10_000,
+  )
+  expect(heard.map(({ headers }) => headers['webhook-id']).sort()).toEqual([
+    ...['session-sess_1', 'session-sess_2', 'session-sess_2'],
+  ])
+  const first = heard.find(({ headers }) => headers['webhook-id'] === 'session-sess_1')
+  expect(JSON.parse(first?.body ?? '')).toMatchObject({
+    type: 'session.ended',
+    data: {
+      ...{ id: 'sess_1', object: 'session', status: 'ended', user: 'ann', reason: 'idle_timeout' },
+      ...{ duration_ms: 60_000, cost_nano_usd: 3_000, ended_at: new Date(61_000).toISOString() },
+      result_url: expect.stringMatching(/\/v1\/sessions\/sess_1$/),
     },
   })
 })

@@ -94,8 +94,12 @@ describe('messages to the webhooks of a tenant', () => {
       expect((await theirs.post(`${PATH}/${id}/redeliver`, {})).status).toBe(404)
     }
     expect((await theirs.get(PATH)).body.data).toEqual([])
-    const again = await mine.post(`${PATH}/${failed.id}/redeliver`, {})
+    const key = { 'Idempotency-Key': 'again' }
+    const again = await mine.post(`${PATH}/${failed.id}/redeliver`, {}, key)
     expect([again.status, again.body.id]).toEqual([202, failed.id])
+    const repeated = await mine.post(`${PATH}/${failed.id}/redeliver`, {}, key)
+    expect([repeated.status, repeated.headers.get('idempotent-replayed')]).toEqual([202, 'true'])
+    expect(repeated.body).toEqual(again.body)
     const delivered = await settled(event, 'delivered')
     expect(delivered).toMatchObject({
       id: failed.id,

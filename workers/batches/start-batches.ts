@@ -12,6 +12,8 @@ import { JobFeed } from '../../src/store/jobs/job-feed.ts'
 import { RedisJobStore } from '../../src/store/jobs/redis-job-store.ts'
 import { connectForFeed, connectForQueue } from '../../src/store/redis.ts'
 import type { Store } from '../../src/store/store.ts'
+import { StoreMemory } from '../../src/store/store-memory.ts'
+import type { Ms } from '../../src/units.ts'
 import { BatchRunner } from './batch-runner.ts'
 
 export interface BatchWorkerDeps {
@@ -22,10 +24,12 @@ export interface BatchWorkerDeps {
   readonly config: () => Config
   readonly storage: Storage
   readonly tools: Pick<MediaTools, 'probe'> | null
+  /** How long a silent process has its batches. */
+  readonly lease?: Ms
 }
 
 /** Starts this process's share of the work on batches. Dispose to stop it, at a line. */
-export function startBatches({ clock, log, store, config, storage, tools }: BatchWorkerDeps): AsyncDisposable {
+export function startBatches({ clock, log, store, config, storage, tools, lease }: BatchWorkerDeps): AsyncDisposable {
   using stack = new DisposableStack()
   const redis = connectForQueue(store.place, log)
   stack.defer(() => redis.disconnect())
@@ -35,8 +39,11 @@ export function startBatches({ clock, log, store, config, storage, tools }: Batc
   const files = new FileStore(redis)
   const desk = new FileDesk({ clock, log, storage, files, tools, config })
   const jobDesk = new JobDesk({ clock, jobs, feed, files, desk, storage, config })
-  const batches = new BatchStore(redis, () => queue().keepRecords)
-  const runner = new BatchRunner({ clock, log, batches, jobs, jobDesk, files, desk, storage, config })
+  const batches = new BatchStore(redis, () => queue().keepRecords, lease)
+  const runner = new BatchRunner({
+    ...{ clock, log, batches, jobs, jobDesk, files, desk, storage, config },
+    memory: new StoreMemory(redis, clock),
+  })
   const rest = stack.move()
   return {
     [Symbol.asyncDispose]: async () => {

@@ -1,7 +1,9 @@
+import { isOver } from '../../src/batches/batch.ts'
 import type { Log } from '../../src/log.ts'
 import type { JobStore } from '../../src/media/job-store.ts'
 import type { MediaMetrics } from '../../src/metrics.ts'
 import { type BlobName, blobName, type Storage } from '../../src/storage/storage.ts'
+import type { BatchStore } from '../../src/store/batches.ts'
 import type { FileStore } from '../../src/store/files.ts'
 import type { BackOffice } from '../../src/store/jobs/back-office.ts'
 
@@ -12,6 +14,7 @@ export interface CountOrphansDeps {
   readonly files: FileStore
   readonly store: JobStore
   readonly office: BackOffice
+  readonly batches: Pick<BatchStore, 'read'>
 }
 
 export interface Orphans {
@@ -22,8 +25,8 @@ export interface Orphans {
 }
 
 const PAGE = 200
-/** `file_` or `job_` and 26 letters, with which all our names begin. */
-const OWNER = /^(file_|job_)[0-9a-z]{26}/
+/** `file_`, `job_` or `batch_` and 26 letters, with which all our names begin. */
+const OWNER = /^(file_|job_|batch_)[0-9a-z]{26}/
 
 /**
  * Compares what is stored with what is known, both ways: both must be none. Nothing is removed, because bytes without a
@@ -52,11 +55,15 @@ export async function countOrphans(deps: CountOrphansDeps, signal: AbortSignal):
   return { bytes, records }
 }
 
-async function isKnown({ files, store, office }: CountOrphansDeps, name: BlobName): Promise<boolean> {
+async function isKnown({ files, store, office, batches }: CountOrphansDeps, name: BlobName): Promise<boolean> {
   const [tenant = '', part = ''] = name.split('/')
   const owner = OWNER.exec(part)?.[0]
   if (owner === undefined) return false
   if (owner.startsWith('file_')) return files.exists(tenant, owner)
+  if (owner.startsWith('batch_')) {
+    const batch = await batches.read(tenant, owner)
+    return batch !== null && !isOver(batch.status)
+  }
   const job = await store.read(tenant, owner)
   if (job === null) return false
   // What an ended job has left is to be deleted, sooner or later.

@@ -5,6 +5,7 @@ import { jobLimitsOf } from '../../src/config/job-limits.ts'
 import type { Log } from '../../src/log.ts'
 import type { JobType } from '../../src/media/job-request.ts'
 import type { MediaMetrics } from '../../src/metrics.ts'
+import { BatchStore } from '../../src/store/batches.ts'
 import { BackOffice } from '../../src/store/jobs/back-office.ts'
 import { FairOrder } from '../../src/store/jobs/fair-order.ts'
 import { RedisJobStore } from '../../src/store/jobs/redis-job-store.ts'
@@ -137,11 +138,12 @@ export async function startMediaWorkers(deps: MediaWorkersDeps): Promise<AsyncDi
   await chores.upsertJobScheduler('sweep', { every: SWEEP_EVERY_MS }, template)
   await chores.upsertJobScheduler('count-orphans', { every: DAY_MS }, { ...template, name: 'count-orphans' })
   const { storage, files } = workshop
+  const batches = new BatchStore(own, () => queue().keepRecords)
   const sweeper = new Worker(
     CHORES,
     async ({ name }) => {
       if (name === 'count-orphans') {
-        await countOrphans({ log, metrics, storage, files, store: jobs, office }, stopping.signal)
+        await countOrphans({ log, metrics, storage, files, store: jobs, office, batches }, stopping.signal)
         return
       }
       await sweepJobs({ log, metrics, office, queues, dispatcher, follow }, stopping.signal)

@@ -6,7 +6,7 @@ import type { GuardDeps } from '../media/guard.ts'
 import type { WorkFolders } from './work-folder.ts'
 
 /** Work on media that a node does. */
-export type MediaWork = Pick<MediaTools, 'prepareAudio' | 'preparePicture'>
+export type MediaWork = Pick<MediaTools, 'probe' | 'prepareAudio' | 'preparePicture'>
 
 /** A caller that wants its media sent as it is says so in this header: `off`. */
 export const PREPARE_HEADER = 'x-parley-prepare'

@@ -9,11 +9,11 @@ import type { BatchStore } from '../../store/batches.ts'
 import type { FileStore } from '../../store/files.ts'
 import { later, ms } from '../../units.ts'
 import { BATCH_EXAMPLES } from './examples.ts'
-import type { GuardDeps } from './guard.ts'
+import type { GuardDeps, RoomDeps } from './guard.ts'
 import { canonical, idempotencyOf } from './idempotency-key.ts'
 import { IdempotencyHeader, PageQuery, page, pageOf, problems } from './schemas.ts'
 
-export interface BatchRouteDeps extends GuardDeps {
+export interface BatchRouteDeps extends GuardDeps, RoomDeps {
   batches: BatchStore
   files: FileStore
   desk: FileDesk
@@ -145,6 +145,7 @@ export function batchRoutes(app: OpenAPIHono, deps: BatchRouteDeps): void {
     const input = body.input_file_id
     const known = await batches.known(tenant, idempotency)
     if (known === null) {
+      await deps.memory.requireRoom()
       const file = await files.read(tenant, input)
       if (file === null) throw invalid('/input_file_id', 'not_found', 'There is no such file.')
       if (file.purpose !== 'batch')

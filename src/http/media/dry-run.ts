@@ -5,29 +5,21 @@ import { type JobPlan, planJob } from '../../jobs/plan-job.ts'
 import { Whole } from '../../jobs/wire.ts'
 import type { Job } from '../../media/job.ts'
 import { type DescribeOptions, JOB_TYPES, type TranscribeOptions } from '../../media/job-request.ts'
-import type { MediaFile } from '../../media/media-file.ts'
 import type { Probed } from '../../media/media-tools.ts'
 import { dollars } from '../../meter/decimal.ts'
-import { blobName, type Storage } from '../../storage/storage.ts'
-import type { FileStore } from '../../store/files.ts'
 import { nanoUsd } from '../../units.ts'
-import type { DropIns } from '../drop-ins/drop-in-deps.ts'
 import { estimateDescription, estimateTranscription, MediaEstimateAnswer } from '../media-estimates.ts'
 import type { GuardDeps } from './guard.ts'
+import { type PlannedInput, type PlannedInputDeps, withPlannedInput } from './planned-input.ts'
 
-export interface DryRunDeps extends Pick<GuardDeps, 'config' | 'clock'> {
-  storage: Storage
-  files: FileStore
-  /** Where work on media is done; null on a node that does none, which then plans by what is known of the file. */
-  dropIns: Pick<DropIns, 'tools' | 'folders'> | null
-}
+export interface DryRunDeps extends PlannedInputDeps, Pick<GuardDeps, 'clock'> {}
 
 export const JobPlanView = z
   .object({
     object: z.literal('job_plan'),
     type: z.enum(JOB_TYPES),
     model: z.string().nullable(),
-    input_file_id: z.string(),
+    input_file_id: z.string().nullable(),
     input_bytes: Whole,
     audio: z
       .object({
@@ -53,50 +45,43 @@ export const JobPlanView = z
   .openapi('JobPlan')
 
 /** What a job would do and cost, without doing more of it than costs nothing. Throws InvalidRequest. */
-export async function dryRun(job: Job, deps: DryRunDeps, signal: AbortSignal): Promise<z.infer<typeof JobPlanView>> {
-  if (job.input.file_id === undefined) throw invalid('/input', 'not_supported', 'Only a file can be planned for.')
-  const file = await deps.files.read(job.tenant, job.input.file_id)
-  if (file === null) throw invalid('/input/file_id', 'not_found', 'There is no such file.')
-  if (file.media === null) throw invalid('/input/file_id', 'not_supported', 'Nothing is known of what is in this file.')
-  if (!fitsKind(job.type, file.media)) {
-    throw invalid('/input/file_id', 'unsupported_media', `A job of this type does not take ${file.mime}.`)
-  }
-  const plan = await measure(job, file, file.media, deps, signal)
-  const { sound, picture } = plan
-  const options = job.options as { model?: string | undefined }
-  return {
-    object: 'job_plan',
-    type: job.type,
-    model: options.model ?? null,
-    input_file_id: file.id,
-    input_bytes: file.bytes,
-    audio:
-      sound === null
-        ? null
-        : {
-            input_ms: Math.round(sound.source),
-            kept_ms: Math.round(sound.kept),
-            pieces_ms: sound.pieces.map((length) => Math.round(length)),
-            bytes_sent: sound.bytes,
-          },
-    pictures:
-      picture === null
-        ? null
-        : {
-            ...{ count: picture.pictures.length, tokens: picture.tokens, bytes_sent: picture.bytes },
-            ...{ tokens_without_parley: picture.originalTokens, sent_as_text: picture.isText },
-          },
-    estimate: await estimate(job, file.media, plan, deps),
-  }
+export function dryRun(job: Job, deps: DryRunDeps, signal: AbortSignal): Promise<z.infer<typeof JobPlanView>> {
+  return withPlannedInput(job, deps, signal, async (input) => {
+    const { media, mime, pointer } = input
+    if (!fitsKind(job.type, media)) {
+      throw invalid(pointer, 'unsupported_media', `A job of this type does not take ${mime}.`)
+    }
+    const plan = await measure(job, input, deps, signal)
+    return planView(job, input, plan, await estimate(job, media, plan, deps))
+  })
 }
 
-async function measure(job: Job, file: MediaFile, media: Probed, deps: DryRunDeps, signal: AbortSignal) {
-  const { storage, dropIns } = deps
-  if (dropIns === null) return { sound: null, picture: null }
-  await using folder = await dropIns.folders.open()
-  await using local = await storage.local(blobName(file.tenant, file.id))
-  const input = { path: local.path, into: await folder.into(), media }
-  return await planJob(job, input, { tools: dropIns.tools, config: deps.config() }, signal)
+async function measure(job: Job, { work, media }: PlannedInput, deps: DryRunDeps, signal: AbortSignal) {
+  if (work === null || deps.dropIns === null) return { sound: null, picture: null }
+  return await planJob(job, { ...work, media }, { tools: deps.dropIns.tools, config: deps.config() }, signal)
+}
+
+function planView(
+  { type, options }: Job,
+  { fileId, bytes }: PlannedInput,
+  { sound, picture }: JobPlan,
+  estimated: Awaited<ReturnType<typeof estimate>>,
+): z.infer<typeof JobPlanView> {
+  const { model = null } = options as { model?: string | undefined }
+  const audio = sound && {
+    input_ms: Math.round(sound.source),
+    kept_ms: Math.round(sound.kept),
+    pieces_ms: sound.pieces.map((length) => Math.round(length)),
+    bytes_sent: sound.bytes,
+  }
+  const pictures = picture && {
+    ...{ count: picture.pictures.length, tokens: picture.tokens, bytes_sent: picture.bytes },
+    ...{ tokens_without_parley: picture.originalTokens, sent_as_text: picture.isText },
+  }
+  return {
+    ...{ object: 'job_plan', type, model, input_file_id: fileId, input_bytes: bytes },
+    ...{ audio, pictures, estimate: estimated },
+  }
 }
 
 /** By what was measured; where nothing was, by what is usual. */

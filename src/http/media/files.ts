@@ -6,15 +6,15 @@ import { isId } from '../../media/ids.ts'
 import { FILE_PURPOSES, type MediaFile } from '../../media/media-file.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { FileStore } from '../../store/files.ts'
-import type { IdempotentRequests, StoredAnswer } from '../../store/idempotent-requests.ts'
+import type { IdempotentRequests } from '../../store/idempotent-requests.ts'
+import { jsonOnce } from './do-once.ts'
 import { fileContent } from './file-content.ts'
 import { FileView, fileView } from './file-view.ts'
-import type { GuardDeps } from './guard.ts'
-import { idempotencyOf } from './idempotency-key.ts'
-import { IdempotencyHeader, PageQuery, page, pageOf, problems } from './schemas.ts'
+import type { GuardDeps, RoomDeps } from './guard.ts'
+import { NamedRequest, PageQuery, page, pageOf, problems } from './schemas.ts'
 import { uploadBody } from './upload-body.ts'
 
-export interface FileRouteDeps extends GuardDeps {
+export interface FileRouteDeps extends GuardDeps, RoomDeps {
   storage: Storage
   files: FileStore
   desk: FileDesk
@@ -35,7 +35,7 @@ const create = createRoute({
   description:
     'The file as the whole body, or as the part `file` of a form. What is larger or comes over a bad line: `/v1/uploads`.',
   request: {
-    headers: z.object({ 'idempotency-key': IdempotencyHeader }),
+    headers: NamedRequest,
     query: z.object({
       purpose: z.enum(['media', 'batch']).optional().openapi({ description: 'Of a raw body; `media` when left out' }),
       filename: z.string().max(1_024).optional().openapi({ description: 'Of a raw body' }),
@@ -104,22 +104,17 @@ export function fileRoutes(app: OpenAPIHono, deps: FileRouteDeps): void {
     const query = c.req.valid('query')
     const { principal } = c.var
     const { uploads } = deps.config().media
-    const run = async (): Promise<StoredAnswer> => {
-      const body = await uploadBody(c, query, uploads.largest)
-      const order = { tenant: principal.tenant, keyId: principal.keyId, keep: uploads.keepUnused, ...body }
-      const view = fileView(await deps.desk.take(order, body.source, c.req.raw.signal))
-      return { status: 201, headers: { Location: view.urls.self }, body: JSON.stringify(view) }
-    }
     const length = c.req.header('content-length') ?? 'chunked'
     const declared = c.req.header('repr-digest') ?? c.req.header('content-digest') ?? ''
-    const idempotency = idempotencyOf(c, [length, declared, query.purpose, query.filename].join('\n'))
-    const { answer, replayed } =
-      idempotency === null
-        ? { answer: await run(), replayed: false }
-        : await deps.once.once(principal.tenant, idempotency, (done) => done.status < 300, run)
-    if (replayed) c.header('Idempotent-Replayed', 'true')
-    for (const [name, value] of Object.entries(answer.headers)) c.header(name, value)
-    return c.json(JSON.parse(answer.body), 201)
+    const content = [length, declared, query.purpose, query.filename].join('\n')
+    const view = await jsonOnce(c, deps.once, content, async () => {
+      await deps.memory.requireRoom()
+      const incoming = await uploadBody(c, query, uploads.largest)
+      const order = { tenant: principal.tenant, keyId: principal.keyId, keep: uploads.keepUnused, ...incoming }
+      const body = fileView(await deps.desk.take(order, incoming.source, c.req.raw.signal))
+      return { body, headers: { Location: body.urls.self } }
+    })
+    return c.json(view, 201)
   })
   app.openapi(list, async (c) => {
     const { files, hasMore } = await deps.files.list(c.var.principal.tenant, c.req.valid('query'))

@@ -6,6 +6,7 @@ import type { ViewerDeps } from '../../auth/viewer.ts'
 import { jobLimitsOf } from '../../config/job-limits.ts'
 import { FaultError } from '../../faults.ts'
 import { RATE_WINDOW, type RequestRate } from '../../store/request-rate.ts'
+import type { StoreMemory } from '../../store/store-memory.ts'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -16,6 +17,12 @@ declare module 'hono' {
 
 export interface GuardDeps extends ViewerDeps {
   rate: RequestRate
+}
+
+/** Of routes that take in something new. */
+export interface RoomDeps {
+  /** Asked before it is acknowledged. */
+  memory: Pick<StoreMemory, 'requireRoom'>
 }
 
 /**

@@ -12,7 +12,7 @@ import type { FileStore } from '../../store/files.ts'
 import { ms } from '../../units.ts'
 import { type DryRunDeps, dryRun, JobPlanView } from './dry-run.ts'
 import { JOB_EXAMPLES } from './examples.ts'
-import type { GuardDeps } from './guard.ts'
+import type { GuardDeps, RoomDeps } from './guard.ts'
 import { canonical, idempotencyOf } from './idempotency-key.ts'
 import { type JobEventDeps, jobEvents } from './job-events.ts'
 import { filterOf, JobQuery } from './job-query.ts'
@@ -20,7 +20,7 @@ import { type MoneyDeps, requireMoney } from './require-money.ts'
 import { IdempotencyHeader, page, pageOf, problems } from './schemas.ts'
 import { cancelAfter, preferredWait } from './waiting.ts'
 
-export interface JobRouteDeps extends GuardDeps, JobEventDeps, DryRunDeps, MoneyDeps {
+export interface JobRouteDeps extends GuardDeps, JobEventDeps, DryRunDeps, MoneyDeps, RoomDeps {
   jobDesk: JobDesk
   files: FileStore
   audit: Audit
@@ -134,8 +134,11 @@ export function jobRoutes(app: OpenAPIHono, deps: JobRouteDeps): void {
     const order = orderJob(body, { ...context, cancelAfter: cancelAfter(c) })
     if (body.dry_run) return c.json(await dryRun(order, deps, c.req.raw.signal), 200)
     const idempotency = idempotencyOf(c, `${c.req.header('cancel-after') ?? ''}\n${canonical(body)}`)
-    const { type, job } = await jobDesk.create(order, idempotency, c.req.raw.signal, async () => {
-      if (BUYS.includes(order.type)) await requireMoney(deps, principal)
+    const { type, job } = await jobDesk.create(order, idempotency, c.req.raw.signal, {
+      admit: async () => {
+        await deps.memory.requireRoom()
+        if (BUYS.includes(order.type)) await requireMoney(deps, principal)
+      },
     })
     if (type === 'replayed') c.header('Idempotent-Replayed', 'true')
     c.header('Location', `/v1/jobs/${job.id}`)
@@ -182,6 +185,7 @@ export function jobRoutes(app: OpenAPIHono, deps: JobRouteDeps): void {
     return c.json(jobView(job), isEnded(job.status) ? 200 : 202)
   })
   app.openapi(retry, async (c) => {
+    await deps.memory.requireRoom()
     const job = await jobDesk.retry(c.var.principal.tenant, c.req.valid('param').id)
     if (job === null) throw noJob()
     return c.json(await placed(deps, job), 202)

@@ -16,6 +16,7 @@ import { RedisJobStore } from '../../store/jobs/redis-job-store.ts'
 import { connectForFeed } from '../../store/redis.ts'
 import { RequestRate } from '../../store/request-rate.ts'
 import type { Store } from '../../store/store.ts'
+import { StoreMemory } from '../../store/store-memory.ts'
 import { StreamSlots } from '../../store/stream-slots.ts'
 import { TenantHooks } from '../../store/tenant-hooks.ts'
 import { WebhookEndpoints } from '../../store/webhook-endpoints.ts'
@@ -65,6 +66,7 @@ export async function openMediaDoor(deps: OpenMediaDoorDeps): Promise<MediaDoor>
     slots: new StreamSlots(redis),
     once: new IdempotentRequests(redis, clock),
     rate: new RequestRate(redis),
+    memory: new StoreMemory(redis, clock),
     hooks: new TenantHooks(redis, () => clock.now()),
     deliver: (event, recipients) => webhooks.deliver(event, recipients),
     use: async (tenant) => {

@@ -83,3 +83,6 @@ export const IdempotencyHeader = z
   .max(520)
   .optional()
   .openapi({ description: 'Names the request, so that sending it again does it once. Bare, or a quoted string' })
+
+/** Headers of a request that may name itself. */
+export const NamedRequest = z.object({ 'idempotency-key': IdempotencyHeader })

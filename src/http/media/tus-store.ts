@@ -5,12 +5,15 @@ import type { Checksum, ResumableUploads } from '../../files/resumable-upload.ts
 import type { UploadLocks } from '../../files/upload-locks.ts'
 import { invalid } from '../../invalid-request.ts'
 import { FILE_PURPOSES, type FilePurpose } from '../../media/media-file.ts'
+import type { IdempotentRequests } from '../../store/idempotent-requests.ts'
 import type { Bytes } from '../../units.ts'
+import type { RoomDeps } from './guard.ts'
 import { nameOf } from './upload-body.ts'
 
-export interface TusDeps {
+export interface TusDeps extends RoomDeps {
   uploads: ResumableUploads
   locks: UploadLocks
+  once: IdempotentRequests
   config(): Config
 }
 

@@ -5,7 +5,8 @@ import { type FaultCode, FaultError } from '../../faults.ts'
 import type { Checksum } from '../../files/resumable-upload.ts'
 import { InvalidRequest } from '../../invalid-request.ts'
 import { isId } from '../../media/ids.ts'
-import { problems } from './schemas.ts'
+import { doOnce } from './do-once.ts'
+import { IdempotencyHeader, problems } from './schemas.ts'
 import { type TusDeps, TusStore, tenantLocks } from './tus-store.ts'
 
 const PATH = '/v1/uploads'
@@ -64,14 +65,28 @@ async function answer(c: Context, deps: TusDeps): Promise<Response> {
       return undefined
     },
   })
-  const response = await server.handleWeb(c.req.raw)
-  if (response.status >= 400) {
+  const ask = async () => {
+    const response = await server.handleWeb(c.req.raw)
+    if (response.status < 400) return response
     if (failure instanceof FaultError || failure instanceof InvalidRequest) throw failure
     throw response.status >= 500 && response.status !== 501 ? failure : faultFor(response.status)
   }
+  const response = method === 'POST' ? await begin(c, deps, ask) : await ask()
   response.headers.set('Cache-Control', 'no-store')
   if (method === 'OPTIONS') response.headers.set('Tus-Checksum-Algorithm', ALGORITHMS.join(','))
   return response
+}
+
+/** A repeated beginning answers with the upload that the first has begun; how far that has come `HEAD` says. */
+async function begin(c: Context, { once, memory }: TusDeps, ask: () => Promise<Response>): Promise<Response> {
+  const told = ['upload-length', 'upload-metadata', 'upload-checksum', 'content-length']
+  const content = told.map((name) => c.req.header(name) ?? '').join('\n')
+  const { status } = await doOnce(c, once, content, async () => {
+    await memory.requireRoom()
+    const response = await ask()
+    return { status: response.status, headers: Object.fromEntries(response.headers), body: '' }
+  })
+  return c.body(null, status as 201)
 }
 
 function faultFor(status: number): FaultError {
@@ -109,10 +124,11 @@ function describeRoutes(app: OpenAPIHono): void {
           ...checksum,
           'upload-length': z.string(),
           'upload-metadata': z.string().optional(),
+          'idempotency-key': IdempotencyHeader,
         }),
         body: bytes,
       },
-      responses: { 201: { description: 'Begun: see `Location`' }, ...problems(412, 413, 415, 507) },
+      responses: { 201: { description: 'Begun: see `Location`' }, ...problems(409, 412, 413, 415, 507) },
     }),
     createRoute({
       method: 'options',

@@ -1,11 +1,14 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { FaultError } from '../../faults.ts'
 import { invalid } from '../../invalid-request.ts'
-import { iso, Time } from '../../jobs/wire.ts'
+import { iso, Time, Whole } from '../../jobs/wire.ts'
 import { outboundUrl } from '../../net/outbound-url.ts'
+import type { IdempotentRequests } from '../../store/idempotent-requests.ts'
 import { MOST_ENDPOINTS, type TenantHook, type TenantHooks } from '../../store/tenant-hooks.ts'
 import type { WebhookEndpoints } from '../../store/webhook-endpoints.ts'
 import {
+  BATCH_EVENTS,
+  JOB_EVENTS,
   newEventId,
   TENANT_EVENTS,
   TEST_EVENT,
@@ -13,12 +16,15 @@ import {
   type WebhookEvent,
 } from '../../webhooks/webhook.ts'
 import type { Recipient } from '../../webhooks/webhook-queue.ts'
-import type { GuardDeps } from './guard.ts'
-import { page, pageOf, problems } from './schemas.ts'
+import { jsonOnce } from './do-once.ts'
+import type { GuardDeps, RoomDeps } from './guard.ts'
+import { canonical } from './idempotency-key.ts'
+import { NamedRequest, page, pageOf, problems } from './schemas.ts'
 
-export interface WebhookRouteDeps extends GuardDeps {
+export interface WebhookRouteDeps extends GuardDeps, RoomDeps {
   hooks: TenantHooks
   health: Pick<WebhookEndpoints, 'enable'>
+  once: IdempotentRequests
   deliver(event: WebhookEvent, recipients: readonly Recipient[]): Promise<void>
 }
 
@@ -50,11 +56,14 @@ const ONE = `${PATH}/{id}` as const
 const create = createRoute({
   method: 'post',
   path: PATH,
-  summary: 'Be told of what becomes of jobs and batches',
-  request: json(z.strictObject({ url: Url, events: Events.default(null) }), {
-    all: { value: { url: 'https://example.com/hooks/media' } },
-    ends: { value: { url: 'https://example.com/hooks/media', events: ['job.succeeded', 'job.failed'] } },
-  }),
+  summary: 'Be told of what becomes of jobs, batches, files, sessions and budgets',
+  request: {
+    headers: NamedRequest,
+    ...json(z.strictObject({ url: Url, events: Events.default(null) }), {
+      all: { value: { url: 'https://example.com/hooks/media' } },
+      ends: { value: { url: 'https://example.com/hooks/media', events: ['job.succeeded', 'job.failed'] } },
+    }),
+  },
   responses: { 201: ok(Endpoint.extend({ secret }), 'The endpoint, and its secret'), ...problems(409) },
 })
 const list = createRoute({
@@ -93,15 +102,15 @@ const rotate = createRoute({
   method: 'post',
   path: `${ONE}/rotate_secret`,
   summary: 'A new secret; for a day the one before signs as well',
-  request: { params: Id },
-  responses: { 200: ok(Secret, 'The secret'), ...problems(404) },
+  request: { params: Id, headers: NamedRequest },
+  responses: { 200: ok(Secret, 'The secret'), ...problems(404, 409) },
 })
 const probe = createRoute({
   method: 'post',
   path: `${ONE}/test`,
   summary: 'Send an event `webhook.test` to an endpoint',
-  request: { params: Id },
-  responses: { 202: ok(z.object({ id: z.string() }), 'Id of the event that is on its way'), ...problems(404) },
+  request: { params: Id, headers: NamedRequest },
+  responses: { 202: ok(z.object({ id: z.string() }), 'Id of the event that is on its way'), ...problems(404, 409) },
 })
 const own = createRoute({
   method: 'get',
@@ -113,12 +122,13 @@ const rotateOwn = createRoute({
   method: 'post',
   path: '/v1/webhook_secret/rotate',
   summary: 'A new one; for a day the one before signs as well',
-  responses: { 200: ok(Secret, 'The secret'), ...problems() },
+  request: { headers: NamedRequest },
+  responses: { 200: ok(Secret, 'The secret'), ...problems(409) },
 })
 
 /** Where a tenant wants to be told; what is told is written by the jobs' own scripts, once for each change. */
 export function webhookRoutes(app: OpenAPIHono, deps: WebhookRouteDeps): void {
-  const { hooks } = deps
+  const { hooks, once } = deps
   describeEvents(app)
   const check = (url: string) => {
     try {
@@ -135,12 +145,16 @@ export function webhookRoutes(app: OpenAPIHono, deps: WebhookRouteDeps): void {
   }
 
   app.openapi(create, async (c) => {
-    const { url, events } = c.req.valid('json')
-    check(url)
-    const made = await hooks.create(c.var.principal.tenant, { url, events })
-    if (made === null) throw new FaultError('wrong_state', `There are ${MOST_ENDPOINTS} endpoints already.`)
-    c.header('Location', `${PATH}/${made.hook.id}`)
-    return c.json({ ...endpointView(made.hook), secret: made.secret }, 201)
+    const wish = c.req.valid('json')
+    check(wish.url)
+    const made = await jsonOnce(c, once, canonical(wish), async () => {
+      await deps.memory.requireRoom()
+      const made = await hooks.create(c.var.principal.tenant, wish)
+      if (made === null) throw new FaultError('wrong_state', `There are ${MOST_ENDPOINTS} endpoints already.`)
+      const { hook, secret } = made
+      return { body: { ...endpointView(hook), secret }, headers: { Location: `${PATH}/${hook.id}` } }
+    })
+    return c.json(made, 201)
   })
   app.openapi(list, async (c) => {
     const all = await hooks.list(c.var.principal.tenant)
@@ -165,18 +179,23 @@ export function webhookRoutes(app: OpenAPIHono, deps: WebhookRouteDeps): void {
   app.openapi(rotate, async (c) => {
     const { tenant } = c.var.principal
     const { id } = await find(tenant, c.req.valid('param').id)
-    return c.json({ secret: (await hooks.rotate(tenant, id)) ?? '' }, 200)
+    const rotated = async () => ({ body: { secret: (await hooks.rotate(tenant, id)) ?? '' } })
+    return c.json(await jsonOnce(c, once, '', rotated), 200)
   })
   app.openapi(probe, async (c) => {
     const { tenant } = c.var.principal
     const { id: endpoint } = await find(tenant, c.req.valid('param').id)
-    const id = newEventId()
-    await deps.deliver({ id, type: TEST_EVENT, at: deps.clock.now(), data: { id: endpoint } }, [{ endpoint, tenant }])
-    return c.json({ id }, 202)
+    const event = await jsonOnce(c, once, '', async () => {
+      const id = newEventId()
+      await deps.deliver({ id, type: TEST_EVENT, at: deps.clock.now(), data: { id: endpoint } }, [{ endpoint, tenant }])
+      return { body: { id } }
+    })
+    return c.json(event, 202)
   })
   app.openapi(own, async (c) => c.json({ secret: await hooks.secretForJobs(c.var.principal.tenant) }, 200))
   app.openapi(rotateOwn, async (c) => {
-    return c.json({ secret: (await hooks.rotate(c.var.principal.tenant, null)) ?? '' }, 200)
+    const rotated = async () => ({ body: { secret: (await hooks.rotate(c.var.principal.tenant, null)) ?? '' } })
+    return c.json(await jsonOnce(c, once, '', rotated), 200)
   })
 }
 
@@ -186,7 +205,7 @@ function describeEvents(app: OpenAPIHono): void {
     app.openAPIRegistry.registerWebhook({
       method: 'post',
       path: event,
-      summary: `A ${event.split('.')[0]} ${SAID[event]}`,
+      summary: `A ${event.startsWith('usage') ? "tenant's" : event.split('.')[0]} ${SAID[event]}`,
       description:
         'Signed as Standard Webhooks 1.0 has it. May come more than once and in any order: `data.seq` tells.',
       request: {
@@ -195,7 +214,7 @@ function describeEvents(app: OpenAPIHono): void {
           'webhook-timestamp': z.string(),
           'webhook-signature': z.string(),
         }),
-        body: { content: { 'application/json': { schema: Message } }, required: true },
+        body: { content: { 'application/json': { schema: BODIES[event] ?? Message } }, required: true },
       },
       responses: { 200: { description: 'Any 2xx within 15 s; 410 removes the endpoint' } },
     })
@@ -213,23 +232,44 @@ const SAID = {
   'batch.failed': 'has mistakes in it, and was not begun',
   'batch.expired': 'has come to the end of its window, with what is done',
   'batch.cancelled': 'was cancelled, with what is done',
+  'file.expired': 'has come to the end of its time, and is gone',
+  'session.ended': 'is over',
+  'usage.threshold': 'budget is spent to 80 or 95 percent',
 } as const satisfies Record<TenantEventType, string>
 
-const Message = z
-  .object({
-    type: z.enum(TENANT_EVENTS),
-    timestamp: Time,
-    data: z.object({
-      id: z.string(),
-      object: z.enum(['job', 'batch']),
-      status: z.string(),
-      seq: z.int(),
-      metadata: z.record(z.string(), z.string()),
-      ended_at: Time.nullable(),
-      result_url: z.string().nullable(),
-    }),
-  })
-  .openapi('WebhookMessage')
+const Change = z.object({
+  id: z.string(),
+  object: z.enum(['job', 'batch', 'file']),
+  status: z.string(),
+  seq: z.int(),
+  metadata: z.record(z.string(), z.string()),
+  ended_at: Time.nullable(),
+  result_url: z.string().nullable(),
+})
+const SessionEnd = Change.extend({
+  object: z.literal('session'),
+  user: z.string().nullable(),
+  reason: z.string().nullable(),
+  duration_ms: Whole,
+  cost_nano_usd: Whole,
+})
+const Threshold = z.object({
+  id: z.string().openapi({ description: 'The tenant' }),
+  object: z.literal('usage'),
+  limit: z.enum(['day', 'month']),
+  period: z.string().openapi({ description: 'UTC', example: '2026-11-25' }),
+  threshold: Whole.openapi({ description: 'Percent' }),
+  spent_nano_usd: Whole,
+  cap_nano_usd: Whole,
+})
+
+const messageOf = <T extends z.ZodType, E extends TenantEventType>(types: readonly E[], data: T) =>
+  z.object({ type: z.enum(types), timestamp: Time, data })
+const Message = messageOf([...JOB_EVENTS, ...BATCH_EVENTS, 'file.expired'], Change).openapi('WebhookMessage')
+const BODIES: Partial<Record<TenantEventType, z.ZodType>> = {
+  'session.ended': messageOf(['session.ended'], SessionEnd).openapi('SessionEndedMessage'),
+  'usage.threshold': messageOf(['usage.threshold'], Threshold).openapi('UsageThresholdMessage'),
+}
 
 const noEndpoint = () => new FaultError('not_found', 'There is no such endpoint.')
 

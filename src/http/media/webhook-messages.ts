@@ -2,15 +2,19 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { FaultError } from '../../faults.ts'
 import { iso, isoOrNull, Time, Whole } from '../../jobs/wire.ts'
 import { isId } from '../../media/ids.ts'
+import type { IdempotentRequests } from '../../store/idempotent-requests.ts'
 import type { TenantHooks } from '../../store/tenant-hooks.ts'
 import { MESSAGE_STATUSES, type WebhookMessage, type WebhookMessages } from '../../store/webhook-messages.ts'
 import { instant } from '../../units.ts'
+import { jsonOnce } from './do-once.ts'
 import type { GuardDeps } from './guard.ts'
-import { PageQuery, page, pageOf, problems } from './schemas.ts'
+import { canonical } from './idempotency-key.ts'
+import { NamedRequest, PageQuery, page, pageOf, problems } from './schemas.ts'
 
 export interface MessageRouteDeps extends GuardDeps {
   messages: WebhookMessages
   hooks: TenantHooks
+  once: IdempotentRequests
   /** False when what the message says is not kept any more. */
   deliverAgain(tenant: string, message: WebhookMessage): Promise<boolean>
 }
@@ -81,7 +85,7 @@ const redeliver = createRoute({
   method: 'post',
   path: `${PATH}/{id}/redeliver`,
   summary: 'Deliver a message again, at once and under the same `webhook-id`',
-  request: { params: z.object({ id: z.string().max(64) }) },
+  request: { params: z.object({ id: z.string().max(64) }), headers: NamedRequest },
   responses: { 202: { description: 'It is on its way', content: json(MessageView) }, ...problems(404, 409) },
 })
 const lost = {
@@ -93,13 +97,14 @@ const replay = createRoute({
   path: `${PATH}/replay`,
   summary: 'Deliver the messages of a time again, oldest first',
   request: {
+    headers: NamedRequest,
     body: { content: { 'application/json': { schema: Replay, examples: { lost } } }, required: true },
   },
-  responses: { 202: { description: 'They are on their way', content: json(Replayed) }, ...problems() },
+  responses: { 202: { description: 'They are on their way', content: json(Replayed) }, ...problems(409) },
 })
 
 /** What a tenant has been told, and telling it again. */
-export function messageRoutes(app: OpenAPIHono, { messages, hooks, deliverAgain }: MessageRouteDeps): void {
+export function messageRoutes(app: OpenAPIHono, { messages, hooks, once, deliverAgain }: MessageRouteDeps): void {
   app.openapi(list, async (c) => {
     const query = c.req.valid('query')
     const found = await messages.list(c.var.principal.tenant, { ...query, ...rangeOf(query) })
@@ -113,26 +118,32 @@ export function messageRoutes(app: OpenAPIHono, { messages, hooks, deliverAgain 
     if ((await hooks.find(tenant, message.endpoint)) === null) {
       throw new FaultError('wrong_state', 'Its endpoint has been removed or switched off.')
     }
-    if (!(await deliverAgain(tenant, message))) {
-      throw new FaultError('wrong_state', 'What the message says is not kept any more.')
-    }
-    return c.json(messageView((await messages.read(tenant, id)) ?? message), 202)
+    const view = await jsonOnce(c, once, '', async () => {
+      if (!(await deliverAgain(tenant, message))) {
+        throw new FaultError('wrong_state', 'What the message says is not kept any more.')
+      }
+      return { body: messageView((await messages.read(tenant, id)) ?? message) }
+    })
+    return c.json(view, 202)
   })
   app.openapi(replay, async (c) => {
     const { tenant } = c.var.principal
     const wish = c.req.valid('json')
-    const found = await messages.inOrder(tenant, { ...wish, ...rangeOf(wish) })
-    const wanted = new Map<string, boolean>()
-    let redelivered = 0
-    for (const message of found.messages) {
-      const { endpoint } = message
-      const isWanted = wanted.get(endpoint) ?? (await hooks.find(tenant, endpoint)) !== null
-      wanted.set(endpoint, isWanted)
-      if (isWanted && (await deliverAgain(tenant, message))) redelivered++
-    }
-    const skipped = found.messages.length - redelivered
-    const last_id = found.messages.at(-1)?.id ?? null
-    return c.json({ object: 'webhook_replay' as const, redelivered, skipped, has_more: found.hasMore, last_id }, 202)
+    const replayed = await jsonOnce(c, once, canonical(wish), async () => {
+      const found = await messages.inOrder(tenant, { ...wish, ...rangeOf(wish) })
+      const wanted = new Map<string, boolean>()
+      let redelivered = 0
+      for (const message of found.messages) {
+        const { endpoint } = message
+        const isWanted = wanted.get(endpoint) ?? (await hooks.find(tenant, endpoint)) !== null
+        wanted.set(endpoint, isWanted)
+        if (isWanted && (await deliverAgain(tenant, message))) redelivered++
+      }
+      const skipped = found.messages.length - redelivered
+      const last_id = found.messages.at(-1)?.id ?? null
+      return { body: { object: 'webhook_replay' as const, redelivered, skipped, has_more: found.hasMore, last_id } }
+    })
+    return c.json(replayed, 202)
   })
 }
 

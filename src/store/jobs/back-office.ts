@@ -45,7 +45,7 @@ export interface JobNews {
   readonly id: string
   readonly type: TenantEventType
   readonly at: Instant
-  /** Its id, or that of the batch. */
+  /** Its id, or that of the batch or file. */
   readonly job: string
   readonly seq: number
   readonly webhook: WebhookWish | null

@@ -10,7 +10,9 @@ export interface JobScripts {
   jobCreate(
     root: string,
     ...args: Argument[]
-  ): Promise<['created' | 'replayed', record: Flat] | ['mismatch'] | ['queue_full', begun: number, withinMs: number]>
+  ): Promise<
+    ['created' | 'replayed', record: Flat] | ['mismatch' | 'lost'] | ['queue_full', begun: number, withinMs: number]
+  >
   jobStart(
     root: string,
     ...args: Argument[]

@@ -55,19 +55,26 @@ export class RedisJobStore implements JobStore {
     this.#options = options
   }
 
-  async create(job: Job, idempotency: Idempotency | null, cost: Ms): Promise<Created> {
+  async create(
+    job: Job,
+    idempotency: Idempotency | null,
+    cost: Ms,
+    { batchHold = '', inputUntil = job.expiresAt }: { batchHold?: string | undefined; inputUntil?: Instant } = {},
+  ): Promise<Created> {
     await this.#index(job.tenant)
     const allowed = this.#options.limits(job.tenant).waiting ?? -1
     const idem = [idempotency?.key ?? '', idempotency?.fingerprint ?? '', idempotency?.keep ?? 0]
     const times = [job.createdAt, job.runAt ?? '', job.expiresAt, job.deadline ?? ''].map(whole)
-    const args = [job.id, ...idem, allowed, ...times, job.batch?.id ?? '', ...fixedFields(job, cost)]
+    const args = [job.id, ...idem, allowed, ...times, job.batch?.id ?? '', batchHold]
+    args.push(job.input.file_id ?? '', whole(inputUntil), ...fixedFields(job, cost))
     const reply = await this.#ask(this.#redis.jobCreate(...this.#common(job.tenant), ...args))
     switch (reply[0]) {
       case 'created':
       case 'replayed':
         return { type: reply[0], job: jobFrom(reply[1]) }
       case 'mismatch':
-        return { type: 'mismatch' }
+      case 'lost':
+        return { type: reply[0] }
       case 'queue_full': {
         const [, begun, withinMs] = reply
         const wait = begun > 0 ? withinMs / begun : FULL_WAIT_MS[1] / 10

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pages, pcm, silence, speech } from '../../../fixtures/index.ts'
@@ -14,10 +17,18 @@ const recording = readFileSync(speech.order.file)
 describe('files where media is looked into', () => {
   const stack = new AsyncDisposableStack()
   let parley: Parley
+  let port: number
   let mine: MediaCaller
 
   beforeAll(async () => {
-    parley = stack.use(await Parley.start({ tools: true }))
+    const server = createServer(
+      ({ url }, response) => void response.writeHead(url === '/a.wav' ? 200 : 404).end(recording),
+    )
+    stack.defer(() => void server.close())
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    port = (server.address() as AddressInfo).port
+    const outbound = { allowHttp: true, ports: [port], allowPrivate: ['127.0.0.0/8'] }
+    parley = stack.use(await Parley.start({ tools: true, policy: { outbound } }))
     mine = new MediaCaller(parley)
   }, 60_000)
   afterAll(() => stack.disposeAsync())
@@ -86,8 +97,24 @@ describe('files where media is looked into', () => {
     const seen = await ask({ type: 'image.prepare', input: { file_id: picture.id } })
     expect(seen.body).toMatchObject({ audio: null, estimate: null, pictures: { count: 1, sent_as_text: false } })
     expect(seen.body.pictures.tokens).toBeLessThanOrEqual(seen.body.pictures.tokens_without_parley)
-    const url = await ask({ type: 'audio.transcribe', input: { url: 'https://example.com/a.mp3' } })
-    expect(url.body.errors).toMatchObject([{ pointer: '/input', code: 'not_supported' }])
+    const held = () => new FileStore(parley.store.redis).held('acme')
+    const before = await held()
+    const inline = await ask({ type: 'audio.transcribe', input: { data: recording.toString('base64') } })
+    expect(inline.body).toMatchObject({ input_file_id: null, input_bytes: recording.length, model: 'gpt-transcribe' })
+    expect(inline.body.audio.kept_ms).toBeGreaterThan(1_000)
+    expect(inline.body.estimate.with_parley.cost.nano).toBeGreaterThan(0)
+    const garbage = await ask({ type: 'audio.prepare', input: { data: randomBytes(2_000).toString('base64') } })
+    expect([garbage.status, garbage.body.code]).toEqual([415, 'unsupported_media'])
+    const unfit = await ask({ type: 'image.prepare', input: { data: recording.toString('base64') } })
+    expect(unfit.body.errors).toMatchObject([{ pointer: '/input/data', code: 'unsupported_media' }])
+    const served = await ask({ type: 'audio.transcribe', input: { url: `http://127.0.0.1:${port}/a.wav` } })
+    expect(served.body).toEqual(inline.body)
+    const absent = await ask({ type: 'audio.transcribe', input: { url: `http://127.0.0.1:${port}/none` } })
+    expect(absent.body.code).toBe('fetch_failed')
+    const inside = await ask({ type: 'audio.transcribe', input: { url: 'https://10.0.0.1/a.wav' } })
+    expect(inside.text).toContain('url_not_allowed')
+    expect(await held()).toEqual(before)
+    expect((await mine.get('/v1/jobs')).body.data).toEqual([])
     const wrong = await ask({ type: 'image.prepare' })
     expect(wrong.body.errors).toMatchObject([{ code: 'unsupported_media' }])
   })

@@ -55,6 +55,22 @@ describe('resumable uploads', () => {
     return storage.type === 'folder' ? readdir(join(storage.path, 'acme')).catch(() => []) : []
   }
 
+  test('Q1 one that names itself is begun once, whatever is sent again, and another under its key is refused', async () => {
+    const key = { 'Idempotency-Key': 'begin-1' }
+    const ask = (length: number) =>
+      mine.ask('POST', '/v1/uploads', { headers: { ...V, ...key, 'Upload-Length': String(length) } })
+    const held = await files.held('acme')
+    const first = await ask(7)
+    const again = await ask(7)
+    expect([first.status, again.status, again.headers.get('idempotent-replayed')]).toEqual([201, 201, 'true'])
+    expect(again.headers.get('location')).toBe(first.headers.get('location'))
+    expect(again.headers.get('tus-resumable')).toBe('1.0.0')
+    expect(await files.held('acme')).toEqual({ bytes: held.bytes + 7, files: held.files + 1 })
+    const other = await ask(8)
+    expect([other.status, other.body.code]).toEqual([422, 'idempotency_mismatch'])
+    await mine.ask('DELETE', first.headers.get('location') ?? '', { headers: V })
+  })
+
   /** Bytes that lie in storage and do not count yet. */
   const incoming = async () => {
     const folder = join((parley.config.media.storage as { path: string }).path, '.incoming')

@@ -50,12 +50,37 @@ describe('webhook endpoints of a tenant', () => {
     expect((await mine.get(path)).status).toBe(404)
   })
 
+  test('Q1 are made once by a request that names itself, and another one under its key is refused', async () => {
+    const path = '/v1/webhook_endpoints'
+    const key = { 'Idempotency-Key': 'endpoint-1' }
+    const before = (await mine.get(path)).body.data.length
+    const all = await Promise.all(Array.from({ length: 10 }, () => mine.post(path, { url, events: null }, key)))
+    for (const { status, body } of all) if (status !== 201) expect(body.code).toBe('idempotency_conflict')
+    const again = await mine.post(path, { events: null, url }, key)
+    expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([201, 'true'])
+    const made = all.filter(({ status }) => status === 201).map(({ body }) => `${body.id} ${body.secret}`)
+    expect(new Set([...made, `${again.body.id} ${again.body.secret}`]).size).toBe(1)
+    expect(again.headers.get('location')).toBe(`${path}/${again.body.id}`)
+    expect((await mine.get(path)).body.data).toHaveLength(before + 1)
+    const changed = await mine.post(path, { url: `${url}/else` }, key)
+    expect([changed.status, changed.body.code]).toEqual([422, 'idempotency_mismatch'])
+    const first = await mine.post(`${path}/${again.body.id}/rotate_secret`, {}, key)
+    const second = await mine.post(`${path}/${again.body.id}/rotate_secret`, {}, key)
+    expect(second.body).toEqual(first.body)
+    await mine.ask('DELETE', `${path}/${again.body.id}`)
+  })
+
   test('Q1 lead only where the one way out may go, and are twenty at the most', async () => {
     for (const bad of ['http://10.0.0.1/', 'https://localhost/', 'https://user:x@example.com/', 'ftp://example.com/']) {
       const refused = await mine.post('/v1/webhook_endpoints', { url: bad })
       expect([refused.status, refused.body.errors[0].pointer], bad).toEqual([422, '/url'])
     }
-    for (let i = 0; i < 20; i++) await mine.post('/v1/webhook_endpoints', { url: `${url}/${i}` })
+    const before = (await mine.get('/v1/webhook_endpoints')).body.data.length
+    const all = await Promise.all(
+      Array.from({ length: 20 - before }, (_, i) => mine.post('/v1/webhook_endpoints', { url: `${url}/${i}` })),
+    )
+    expect(all.map(({ status }) => status)).toEqual(all.map(() => 201))
+    expect((await mine.get('/v1/webhook_endpoints')).body.data).toHaveLength(20)
     const more = await mine.post('/v1/webhook_endpoints', { url })
     expect([more.status, more.body.code]).toEqual([409, 'wrong_state'])
     expect((await theirs.get('/v1/webhook_endpoints')).body.data).toEqual([])

@@ -46,7 +46,7 @@ async function play(scene: Plot, seed: number): Promise<void> {
   const job = newJob(tenant, instant(now), { deadline: state.deadline, expiresAt: state.expiresAt, runAt: state.runAt })
   const common = () => [now, 60_000, 60_000] as const
   const times = [now, state.runAt ?? '', state.expiresAt, state.deadline ?? '']
-  await redis.jobCreate(root, ...common(), job.id, '', '', 0, -1, ...times, '', ...fixedFields(job, 1))
+  await redis.jobCreate(root, ...common(), job.id, '', '', 0, -1, ...times, '', '', '', 0, ...fixedFields(job, 1))
   await redis.hset(`${root}:job:${job.id}`, 'longest', scene.rules.longest)
 
   const told: string[] = []

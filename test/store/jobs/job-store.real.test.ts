@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
+import { newId } from '../../../src/media/ids.ts'
+import type { Job } from '../../../src/media/job.ts'
 import type { JobHold, JobOutcome } from '../../../src/media/job-store.ts'
+import { type BatchHold, BatchStore } from '../../../src/store/batches.ts'
 import { follow, JobFeed } from '../../../src/store/jobs/job-feed.ts'
 import { RedisJobStore } from '../../../src/store/jobs/redis-job-store.ts'
 import { connectForQueue } from '../../../src/store/redis.ts'
-import { ms } from '../../../src/units.ts'
+import { later, ms } from '../../../src/units.ts'
 import { jobLimits, newJob, queueConfig } from '../../support/jobs.ts'
 import { silent } from '../../support/parley.ts'
 import { TestStore } from '../../support/store.ts'
@@ -52,6 +55,23 @@ test('Q1 of a hundred equal requests one makes the job and the others get it', a
   expect((await store.list('race', { limit: 200 })).jobs).toHaveLength(1)
   const other = await store.create(newJob('race', now()), { ...idempotency, fingerprint: 'f2' }, ms(1_000))
   expect(other).toEqual({ type: 'mismatch' })
+})
+
+test('Q1 only whoever holds a batch makes jobs of it, and each is counted once', async () => {
+  const batches = new BatchStore(own.store.redis, () => ms(60_000), ms(0))
+  const head = { id: newId('batch', now()), tenant: 'lines', keyId: 'k1234567', inputFileId: newId('file', now()) }
+  const rest = { window: '24h', metadata: {}, expiresAt: later(now(), ms(60_000)), keepOutput: ms(60_000) }
+  await batches.create({ ...head, ...rest }, { key: 'a'.repeat(64), fingerprint: 'f1', keep: ms(60_000) })
+  const [lost] = await batches.claim('lines', 1)
+  const [held] = await batches.claim('lines', 1)
+  const batch = { id: head.id, customId: 'a' }
+  const make = (hold: BatchHold | undefined, job: Job) => store.create(job, null, ms(1), { batchHold: hold?.token })
+  const job = newJob('lines', now(), { batch })
+  expect(await make(lost, newJob('lines', now(), { batch }))).toEqual({ type: 'lost' })
+  expect(await make(undefined, newJob('lines', now(), { batch }))).toEqual({ type: 'lost' })
+  expect(await make(held, job)).toMatchObject({ type: 'created' })
+  expect(await make(held, job)).toMatchObject({ type: 'created', job: { id: job.id } })
+  expect(await batches.read('lines', head.id)).toMatchObject({ made: 1 })
 })
 
 test('Q7 a tenant has no more waiting jobs than it may', async () => {

@@ -37,9 +37,10 @@ test('Q1 whatever replies get lost, each change is made once, told once and coun
   const done: JobOutcome = { status: 'succeeded', error: null, result: null, saved: null, usage: null }
   const later = { code: 'upstream_unavailable', message: 'later', retryable: true }
   const batch = { id: 'batch_00000000000000000000000000', customId: 'x' }
+  await direct.hset(`${keys.tenant('acme')}:batch:${batch.id}:record`, 'token', 'held')
   const live = async (): Promise<Job> => {
     const job = newJob('acme', systemClock.now(), { batch })
-    await store.create(job, null, ms(1))
+    await store.create(job, null, ms(1), { batchHold: 'held' })
     const first = await store.start('acme', job.id, 1)
     if (first.type !== 'started') throw new Error(`the first start: ${first.type}`)
     await store.segment(first.hold, { text: 'one' })
@@ -69,6 +70,7 @@ test('Q1 whatever replies get lost, each change is made once, told once and coun
   }
   expect(await direct.zcard(`${root}:jobs:news`)).toBe(5 * JOBS)
   expect(await direct.hgetall(`${root}:batch:${batch.id}`)).toEqual({ succeeded: String(JOBS) })
+  expect(await direct.hget(`${root}:batch:${batch.id}:record`, 'made')).toBe(String(JOBS))
   for (const index of ['ready', 'sent', 'slots', 'handed', 'alarms', 'in:queued', 'in:processing']) {
     expect(await direct.zcard(`${root}:jobs:${index}`), index).toBe(0)
   }

@@ -1,8 +1,10 @@
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
+import { newId } from '../../../src/media/ids.ts'
 import { MediaMetrics } from '../../../src/metrics.ts'
 import { blobName } from '../../../src/storage/storage.ts'
+import { BatchStore } from '../../../src/store/batches.ts'
 import { BackOffice } from '../../../src/store/jobs/back-office.ts'
 import { RedisJobStore } from '../../../src/store/jobs/redis-job-store.ts'
 import { type Instant, later, ms } from '../../../src/units.ts'
@@ -18,8 +20,10 @@ const stack = new AsyncDisposableStack()
 const metrics = new MediaMetrics(new Registry())
 let world: MediaWorld
 let own: TestStore
+let batches: BatchStore
 beforeAll(async () => {
   own = stack.use(await TestStore.open())
+  batches = new BatchStore(own.store.redis, () => queueConfig.keepRecords)
   world = await mediaWorld(own.store.place, stack.use(new TempFolder()).path, stack)
 })
 afterAll(() => stack.disposeAsync())
@@ -50,7 +54,7 @@ test('Q1 what an ended job leaves is deleted when its time has come: work and in
   if (started.type !== 'started') throw new Error(started.type)
   await storage.write(blobName('acme', job.id, 'piece-0.flac'), bytes(), 10)
   const tidy = () => cleanUp({ log: silent, store, office, storage, desk }, 'acme', never)
-  const orphans = () => countOrphans({ log: silent, metrics, storage, files, store, office }, never)
+  const orphans = () => countOrphans({ log: silent, metrics, storage, files, store, office, batches }, never)
 
   await tidy()
   expect(await orphans()).toEqual({ bytes: [], records: [] })
@@ -100,9 +104,11 @@ test('Q1 the daily count finds bytes that no record knows and records whose byte
   await storage.write(stray, bytes(), 10)
   const odd = blobName('acme', 'nobody-knows')
   await storage.write(odd, bytes(), 10)
+  const gone = blobName('acme', newId('batch', systemClock.now()), 'sheet.1')
+  await storage.write(gone, bytes(), 10)
   const file = await fileOf('acme')
   await storage.remove(blobName('acme', file.id))
-  const found = await countOrphans({ log: silent, metrics, storage, files, store, office }, never)
-  expect(found.bytes.toSorted()).toEqual([stray, odd].toSorted())
+  const found = await countOrphans({ log: silent, metrics, storage, files, store, office, batches }, never)
+  expect(found.bytes.toSorted()).toEqual([stray, odd, gone].toSorted())
   expect(found.records).toEqual([`acme/${file.id}`])
 })

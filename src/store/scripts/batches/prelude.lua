@@ -1,7 +1,10 @@
 --[[ What the scripts about batches share; put in front of each.
   KEYS[1]  root of everything of one tenant, `parley:{t:<tenant>}`; the scripts name the other keys themselves:
-             :batch:<id>:record   HASH  head (JSON that never changes), status, cancel, token, and how far it has come
+             :batch:<id>:record   HASH  head (JSON that never changes), status, cancel, token, and how far it has come;
+                                        made: jobs of it, counted by the scripts about jobs
              :batch:<id>:refused  HASH  line → error (JSON): lines that no job could be made of
+             :batch:<id>:names    HASH  hash of a name → line, while lines are looked at
+             :batch:<id>:sheets   LIST  results that lie in storage, `<name> <bytes of output> <bytes of errors>`, in order
              :batch:<id>          HASH  jobs of the batch that have ended, by status: written by the scripts about jobs
              :batches             ZSET  ids, score 0: read in the order of the ids, which is that of time
              :batches:open        ZSET  id → when somebody should look at it again (epoch ms)

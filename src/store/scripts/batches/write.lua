@@ -8,6 +8,7 @@ local record = recordKey(id)
 if redis.call('HGET', record, 'token') ~= token then return false end
 if #ARGV > 6 then redis.call('HSET', record, unpack(ARGV, 7)) end
 local status = redis.call('HGET', record, 'status')
+if status ~= 'validating' then redis.call('UNLINK', KEYS[1] .. ':batch:' .. id .. ':names') end
 local isNew = redis.call('HSETNX', record, 'at:' .. status, whole(now)) == 1
 if status == 'completed' or status == 'failed' or status == 'expired' or status == 'cancelled' then
   redis.call('HSET', record, 'token', '')
@@ -20,6 +21,7 @@ if status == 'completed' or status == 'failed' or status == 'expired' or status 
       string.sub(id, 7), status, whole(now), id, metadata))
   end
   local counts = KEYS[1] .. ':batch:' .. id
+  redis.call('UNLINK', counts .. ':sheets')
   for _, each in ipairs({ record, counts, counts .. ':refused', counts .. ':jobs' }) do redis.call('PEXPIRE', each, kept) end
 elseif again == '' then
   redis.call('ZADD', OPEN, whole(now + lease), id)

@@ -13,6 +13,7 @@ export class LoadService {
   readonly #traffic = new Traffic('up')
   #roundTrips: number[] = []
   #asking: NodeJS.Timeout | null = null
+  #nextAsker = 0
   /** When each line asked for the response that it waits for, ms. */
   readonly #askedAt = new Map<Line, number>()
   #starts: number[] = []
@@ -46,9 +47,8 @@ export class LoadService {
 
   /** One line after the other asks for a response, evenly spread; the time until it has begun is noted. */
   ask({ perSecond }: { perSecond: number }): void {
-    let next = 0
     this.#asking = setInterval(() => {
-      const line = this.#lines[next++ % this.#lines.length]
+      const line = this.#lines[this.#nextAsker++ % this.#lines.length]
       if (line === undefined) return
       this.#askedAt.set(line, performance.now())
       line.sendText(RESPONSE_CREATE)

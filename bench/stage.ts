@@ -13,6 +13,7 @@ import type { UpstreamService } from './upstream.ts'
 
 /** The yardstick first. */
 export const KINDS: readonly RelayKind[] = [bare, haproxy, parley, parleyResumable]
+const LOAD = new URL('./load.ts', import.meta.url)
 /** Parley waits this long for the usage of a response that its caller has left, ms, and some. */
 const CLEARED_WITHIN_MS = 20_000
 
@@ -64,7 +65,7 @@ export class Stage implements AsyncDisposable {
     const folder = mkdtempSync(join(tmpdir(), 'parley-bench-'))
     stack.defer(() => rmSync(folder, { recursive: true, force: true }))
     const upstream = stack.use(new Remote<UpstreamService>(new URL('./upstream.ts', import.meta.url)))
-    const load = stack.use(new Remote<LoadService>(new URL('./load.ts', import.meta.url)))
+    const load = stack.use(new Remote<LoadService>(LOAD))
     const port = await upstream.calls.listen()
     return new Stage(settings, load.calls, upstream.calls, port, folder, stack.move())
   }
@@ -80,6 +81,11 @@ export class Stage implements AsyncDisposable {
     mkdirSync(folder)
     const { upstreamPort } = this
     return kind.start({ upstreamPort, folder, parleyNodeOptions: this.settings.parleyNodeOptions })
+  }
+
+  /** Further callers, in a process of their own, for relays whose sessions stand side by side; ended with `stack`. */
+  callers(stack: AsyncDisposableStack): Calls<LoadService> {
+    return stack.use(new Remote<LoadService>(LOAD)).calls
   }
 
   /** Starts one relay of each kind; they are idle until measured. */

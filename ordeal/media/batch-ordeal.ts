@@ -23,6 +23,8 @@ export interface BatchOrder {
 }
 
 const WORKERS = 2
+/** The settings of the embedded Redis (src/store/embedded-redis.ts) that decide how much it holds. */
+const AS_EMBEDDED = ['--maxmemory', '256mb', '--hash-max-ziplist-value', '1024']
 /** One of the processes of workers is killed so often. */
 const KILL_EVERY_MS = 5_000
 const OVER = ['completed', 'failed', 'expired', 'cancelled']
@@ -43,7 +45,7 @@ export async function batchOrdeal(order: BatchOrder, say: (line: string) => void
   else stack.defer(() => rmSync(folder, { recursive: true, force: true }))
   say(`${order.lines} lines, one of ${WORKERS} processes of workers killed every ${KILL_EVERY_MS / 1_000} s`)
 
-  const server = stack.use(await PrivateRedis.start(['--appendfsync', 'everysec']))
+  const server = stack.use(await PrivateRedis.start(AS_EMBEDDED))
   const socket = server.url.replace('unix:', '')
   const pictures = await pictureServer(stack)
   const storagePath = join(folder, 'media')

@@ -238,6 +238,8 @@ function configuration(config: Config, folder: string, address: RedisAddress): s
     'aof-load-truncated yes',
     `maxmemory ${maxMemory}`,
     'maxmemory-policy noeviction',
+    // A job's record in one piece takes half of what it takes as a table; the older name is known to all versions.
+    'hash-max-ziplist-value 1024',
     'daemonize no',
     // Nobody can be this user, but the server reads its own file as this user: with no permissions it passes over every
     // transaction in it, and so over everything that scripts have written.

@@ -4,7 +4,7 @@ import { idFrom } from '../media/ids.ts'
 import type { Job } from '../media/job.ts'
 import { blobName } from '../storage/storage.ts'
 import type { ResultSheet } from '../store/batches.ts'
-import type { LineError } from './batch.ts'
+import { BatchLost, type LineError } from './batch.ts'
 import { inSheets, type RawLine, readLine } from './batch-lines.ts'
 import type { BatchWork } from './batch-work.ts'
 
@@ -54,9 +54,16 @@ async function writeSheet(work: BatchWork, lines: readonly RawLine[], signal: Ab
     yield* good
     yield* bad
   }
-  await work.deps.storage.write(blobName(tenant, id, name), all(), LARGEST_SHEET, signal)
+  const blob = blobName(tenant, id, name)
+  await work.deps.storage.write(blob, all(), LARGEST_SHEET, signal)
   const next = (lines.at(-1) as RawLine).next
-  await work.addSheet(next, { name, outputBytes: lengthOf(good), errorBytes: lengthOf(bad) })
+  try {
+    await work.addSheet(next, { name, outputBytes: lengthOf(good), errorBytes: lengthOf(bad) })
+  } catch (error) {
+    // Whoever has the batch now may be done with it already, and nobody would take this away.
+    if (error instanceof BatchLost) await work.deps.storage.remove(blob)
+    throw error
+  }
 }
 
 const lengthOf = (parts: readonly Buffer[]) => parts.reduce((sum, { length }) => sum + length, 0)

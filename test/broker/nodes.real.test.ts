@@ -146,7 +146,7 @@ describe('two nodes on one Redis', () => {
     expect(await sweep(30_000)).toBe(1)
     expect(await sweep(30_000)).toBe(0)
     expect((await records.read('orphan-1'))?.reason).toBe('node_lost')
-    expect(told).toEqual(['orphan-1 node_lost'])
+    expect(told.filter((each) => each.startsWith('orphan-1'))).toEqual(['orphan-1 node_lost'])
   })
 
   test('S1 an end that its node could not tell is told by the sweep', async () => {
@@ -165,7 +165,7 @@ describe('two nodes on one Redis', () => {
       })
     await sweep()
     await sweep()
-    expect(told).toEqual([['untold', 'idle_timeout']])
+    expect(told.filter(([id]) => id === 'untold')).toEqual([['untold', 'idle_timeout']])
   })
 
   test('S1 a session is listed before its record is written, and a sweep in between leaves it alone', async () => {

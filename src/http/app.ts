@@ -3,8 +3,8 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
 import { FAULTS, type Fault, FaultError, publicCode } from '../faults.ts'
 import type { Log } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
-import { DOCUMENT } from './document-head.ts'
+import { documentOf } from './document-head.ts'
+import { type HealthDeps, healthRoutes } from './health.ts'
 import { liveDocument } from './live-document.ts'
 
 declare module 'hono' {
@@ -14,11 +14,8 @@ declare module 'hono' {
   }
 }
 
-export interface AppDeps {
+export interface AppDeps extends HealthDeps {
   log: Log
-  metrics: Metrics
-  /** Why this node should get no traffic now; null when it should. */
-  unready(): Promise<string | null>
 }
 
 /** Largest JSON body, bytes (reference: hardening, the edge). */
@@ -50,17 +47,9 @@ export function createApp(deps: AppDeps): OpenAPIHono {
     },
   })
   app.use((c, next) => (OWN_LIMIT.test(c.req.path) ? next() : limit(c, next)))
-  app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.get('/readyz', async (c) => {
-    const why = await deps.unready()
-    return why === null ? c.json({ status: 'ready' }) : c.json({ status: 'unready', why }, 503)
-  })
-  app.get('/metrics', async (c) => {
-    c.header('Content-Type', deps.metrics.registry.contentType)
-    return c.body(await deps.metrics.registry.metrics())
-  })
+  healthRoutes(app, deps)
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', { type: 'http', scheme: 'bearer' })
-  app.doc31('/openapi.json', DOCUMENT)
+  app.get('/openapi.json', (c) => c.json(documentOf(app)))
   const live = liveDocument()
   app.get('/asyncapi.json', (c) => c.json(live))
   app.notFound(() => {

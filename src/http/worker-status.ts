@@ -1,14 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { Hono } from 'hono'
-import type { Metrics } from '../metrics.ts'
-
-export interface WorkerStatusDeps {
-  readonly metrics: Metrics
-  /** Why this process does no work now; null when it does. */
-  unready(): Promise<string | null>
-}
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { type HealthDeps, healthRoutes } from './health.ts'
 
 /** What is asked here is short and answered at once, ms. */
 const REQUEST_WITHIN_MS = 5_000
@@ -16,18 +10,10 @@ const REQUEST_WITHIN_MS = 5_000
 /** Health and metrics of a process of workers, which has no other door. Rejects where the port cannot be had. */
 export async function openWorkerStatus(
   listen: { readonly host: string; readonly port: number },
-  { metrics, unready }: WorkerStatusDeps,
+  deps: HealthDeps,
 ): Promise<AsyncDisposable & { readonly url: string }> {
-  const app = new Hono()
-  app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.get('/readyz', async (c) => {
-    const why = await unready()
-    return why === null ? c.json({ status: 'ready' }) : c.json({ status: 'unready', why }, 503)
-  })
-  app.get('/metrics', async (c) => {
-    c.header('Content-Type', metrics.registry.contentType)
-    return c.body(await metrics.registry.metrics())
-  })
+  const app = new OpenAPIHono()
+  healthRoutes(app, deps)
   const server = createServer({ requestTimeout: REQUEST_WITHIN_MS }, getRequestListener(app.fetch))
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)

@@ -12,6 +12,26 @@ describe('the document of all routes', () => {
     expect(document).toEqual(kept)
   })
 
+  test('V3 has a place for every operation, in the order of a first reading, and names events as what they are', () => {
+    const parts = (document.tags as { name: string; description: string }[]).map(({ name }) => name)
+    expect(parts).toEqual(['Live', 'Jobs', 'Files', 'Batches', 'Drop-ins', 'Usage', 'Webhooks', 'Admin', 'Health'])
+    for (const { description } of document.tags) expect(description).toMatch(/^[A-Z].{20,}\.$/)
+    const items: [string, Record<string, { tags?: string[] }>][] = Object.entries({
+      ...document.paths,
+      ...document.webhooks,
+    })
+    const places = items.flatMap(([path, item]) =>
+      Object.entries(item).map(([method, { tags = [] }]) => {
+        expect(tags.length, `${method} ${path}`).toBe(1)
+        return parts.indexOf(tags[0] as string)
+      }),
+    )
+    const ofPaths = places.slice(0, places.length - Object.keys(document.webhooks).length)
+    expect(ofPaths).toEqual([...ofPaths].sort((a, b) => a - b))
+    expect(new Set(ofPaths).size).toBe(parts.length)
+    for (const event of Object.keys(document.webhooks)) expect(event).toMatch(/^[a-z]+\.[a-z]+$/)
+  })
+
   test('V3 says of every operation what it does, and of the batch door’s how it fails', () => {
     for (const [path, operations] of Object.entries(document.paths as Record<string, Record<string, never>>)) {
       for (const [method, operation] of Object.entries(operations)) {

@@ -13,9 +13,9 @@ COPY workers workers/
 COPY fixtures fixtures/
 RUN node scripts/build.mjs
 RUN npm prune --omit=dev --no-audit --no-fund
-# The model's runtime brings the libraries of five systems, tesseract copies for browsers, and ffmpeg comes from Debian
-# here: only what runs is kept.
-RUN find node_modules/onnxruntime-node/bin/napi-v6 -mindepth 2 -maxdepth 2 ! -path "*/linux/$(node -p process.arch)" -exec rm -rf {} + && rm -rf node_modules/@ffmpeg-installer/linux-* node_modules/tesseract.js-core/*.wasm.js
+# The model's runtime brings the libraries of five systems, tesseract and OpenTelemetry copies for browsers, and ffmpeg comes
+# from Debian here: only what runs is kept.
+RUN find node_modules/onnxruntime-node/bin/napi-v6 -mindepth 2 -maxdepth 2 ! -path "*/linux/$(node -p process.arch)" -exec rm -rf {} + && rm -rf node_modules/@ffmpeg-installer/linux-* node_modules/tesseract.js-core/*.wasm.js && find node_modules/@opentelemetry -type d \( -name esm -o -name esnext \) -prune -exec rm -rf {} + && find node_modules/@opentelemetry -name '*.map' -delete
 
 # Run: as nobody in particular, with Redis given by REDIS_URL.
 FROM node:24-bookworm-slim

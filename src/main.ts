@@ -11,6 +11,7 @@ import { createLogger, type Log } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { type Running, type Surroundings, serve } from './serve.ts'
 import { Store } from './store/store.ts'
+import { startTraces } from './traces/start-traces.ts'
 import { IsolatedVoiceDetection } from './voice/voice-detection.ts'
 import { welcome } from './welcome.ts'
 
@@ -40,6 +41,7 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', () => stop('SIGTERM'))
   process.on('SIGINT', () => stop('SIGINT'))
+  stack.use(await startTraces(loaded.config.traces, systemClock, log))
   const store = stack.use(await Store.open(loaded.config, loaded.path, systemClock, log))
   const metrics = new Metrics()
   const ledger = stack.use(

@@ -28,6 +28,7 @@ import { openMediaDoor } from './http/media/open-media-door.ts'
 import { installRoutes } from './http/routes.ts'
 import { watchSender } from './http/slow-senders.ts'
 import { Threshold } from './http/threshold.ts'
+import { traceRequests } from './http/trace-requests.ts'
 import type { LedgerDesk } from './ledger/ledger-desk.ts'
 import { dayOf } from './ledger/period.ts'
 import type { Log } from './log.ts'
@@ -233,7 +234,7 @@ export async function serve(
     dropIns,
     sessionOwner: async (id) => (await records.outline(id))?.head ?? null,
   })
-  const onRequest = getRequestListener(app.fetch)
+  const onRequest = traceRequests(getRequestListener(app.fetch))
   threshold.open({
     request: (request, response) => {
       watchSender(request, clock)
@@ -335,6 +336,6 @@ function loadedEntry({ models, plans, tenants }: Config): AuditEntry {
 
 /** Settings that are read once, at start. */
 function needsRestart(before: Config, after: Config): string[] {
-  const fixed = ['listeners', 'dataDir', 'redisUrl', 'embeddedRedis', 'advertiseUrl', 'ledger'] as const
+  const fixed = ['listeners', 'dataDir', 'redisUrl', 'embeddedRedis', 'advertiseUrl', 'ledger', 'traces'] as const
   return fixed.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
 }

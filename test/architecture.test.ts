@@ -75,6 +75,27 @@ describe('the architecture', () => {
     }
   })
 
+  test('V4 no frame meets a span: what carries frames knows nothing of traces', () => {
+    const carriers = [
+      'caller-intake',
+      'provider-intake',
+      'caller-line',
+      'provider-line',
+      'outbox',
+      'event-ring',
+      'splice',
+    ]
+    const road = files.filter(
+      (f) => f.startsWith('src/frames/') || carriers.some((name) => f === `src/broker/${name}.ts`),
+    )
+    expect(road.length).toBeGreaterThan(carriers.length)
+    for (const file of road) {
+      const { inside, packages } = importsOf(file)
+      expect([...inside.map(folderOf), ...packages], file).not.toContain('traces')
+      expect(packages.join(' '), file).not.toContain('opentelemetry')
+    }
+  })
+
   test('only the storage speaks to buckets, by the package of their maker', () => {
     for (const file of files.filter((f) => !f.startsWith('src/storage/'))) {
       expect(importsOf(file).packages.join(' '), file).not.toContain('@aws-sdk')

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { type Context, context } from '@opentelemetry/api'
 import type { Audit } from '../audit/audit.ts'
 import type { Principal, SecretGrant } from '../auth/principal.ts'
 import { type Ceilings, grantedModel, openingUpdate } from '../auth/session-fields.ts'
@@ -12,6 +13,7 @@ import type { Log } from '../log.ts'
 import type { EndReason } from '../session/end-reason.ts'
 import { shortened } from '../session/policy.ts'
 import type { SessionHead, SessionRecord, SessionRecords } from '../store/session-records.ts'
+import { contextOf, traceparentOf } from '../traces/traceparent.ts'
 import { between, ms, seconds } from '../units.ts'
 import type { Upstreams } from '../upstream/upstreams.ts'
 import type { VoiceDetection } from '../voice/detector.ts'
@@ -22,6 +24,7 @@ import { Journal, type JournalItem } from './journal.ts'
 import { LiveSession } from './live-session.ts'
 import type { LiveSessionOptions } from './live-session-options.ts'
 import type { RecordKeeper } from './record-keeper.ts'
+import { SessionSpan } from './session-span.ts'
 import type { Till } from './till.ts'
 
 /** What a caller asks for in the query of its upgrade. */
@@ -30,6 +33,8 @@ export interface Wish {
   intent: string | null
   speaksParley: boolean
   origin: string | null
+  /** What the caller is doing, as its `traceparent` says. */
+  trace: Context
 }
 
 export interface AdmissionDeps {
@@ -107,10 +112,16 @@ export class Admission {
     judged: { head: SessionHead; plan: PlanConfig },
     turnedAway: TurnedAway,
   ): Promise<void> {
-    const { head, plan } = judged
+    const { plan } = judged
+    const span = new SessionSpan(judged.head, false, wish.trace)
+    const trace = traceparentOf(span.inside)
+    const head = trace === null ? judged.head : { ...judged.head, trace }
     this.#starting++
     try {
       await this.#register(head)
+    } catch (error) {
+      span.failed(error)
+      throw error
     } finally {
       this.#starting--
     }
@@ -127,6 +138,7 @@ export class Admission {
           openingUpdate(head.kind, ceilingsOf(plan, head), principal.secret, this.#transcriber(head, wish)),
         ),
       },
+      span,
       turnedAway,
     )
   }
@@ -182,11 +194,12 @@ export class Admission {
         carriedOver: { tail, usage, seen, tokenHash },
         greeting: new Greeting(withoutNulls(session), items),
       },
+      new SessionSpan(head, true, contextOf(head.trace ?? null)),
       turnedAway,
     )
   }
 
-  #run(peer: Peer, options: LiveSessionOptions, turnedAway: TurnedAway): void {
+  #run(peer: Peer, options: LiveSessionOptions, span: SessionSpan, turnedAway: TurnedAway): void {
     const { directory, records, clock, log, upstreams, voices, audit, till } = this.#deps
     const config = this.#deps.config()
     const { head } = options
@@ -206,11 +219,12 @@ export class Admission {
       phaseChanged: (s, from, to) => directory.phaseChanged(s, from, to),
       ended: (s, reason) => {
         hangUp.abort()
+        span.ended(reason, s.usage)
         audit.record({ kind: 'session.closed', ...about, detail: { reason } })
         void till.leave(head.id)
         return directory.ended(s, reason)
       },
-      money: (bought, port) => till.open(head, bought, port),
+      money: (bought, port) => till.open(head, bought, port, span),
       rotated: async (_s, resumeHash) => {
         await records
           .update(head, { resumeHash }, clock.now())
@@ -223,8 +237,8 @@ export class Admission {
     log.info({ sessionId: head.id, tenant: head.tenant, model: head.model }, 'session admitted')
     const { model, plan } = head
     audit.record({ kind: 'session.opened', ...about, detail: { model, plan, resumed: options.carriedOver !== null } })
-    upstreams
-      .open(config, head.served, head.kind, hangUp.signal)
+    context
+      .with(span.inside, () => upstreams.open(config, head.served, head.kind, hangUp.signal))
       .then((reached) => session.opened(reached))
       .catch((error: unknown) => {
         if (hangUp.signal.aborted) return

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { propagation, ROOT_CONTEXT } from '@opentelemetry/api'
 import { authenticate, type Credentials, credentialsOf } from '../auth/authenticate.ts'
 import type { ClientSecrets } from '../auth/client-secrets.ts'
 import { normalOrigin } from '../auth/origin.ts'
@@ -268,6 +269,7 @@ function wishOf(url: URL, request: IncomingMessage): Wish {
     intent: url.searchParams.get('intent') || null,
     speaksParley: url.searchParams.get('parley') === '1' || /(^|,)\s*parley\.v1\s*(,|$)/.test(offered),
     origin: request.headers.origin ?? null,
+    trace: propagation.extract(ROOT_CONTEXT, request.headers),
   }
 }
 

@@ -13,6 +13,7 @@ import { type Ms, type NanoUsd, nanoUsd, tokens } from '../units.ts'
 import type { Bookkeeper } from './bookkeeper.ts'
 import { child, type Loose, text } from './provider-events.ts'
 import { SessionMeter } from './session-meter.ts'
+import type { SessionSpan } from './session-span.ts'
 
 /** Who pays for a session, and by which prices. */
 export interface BooksOptions {
@@ -45,17 +46,26 @@ export class SessionBooks {
   readonly #clock: Clock
   readonly #onSettled: OnSettled
   readonly #metrics: Metrics
+  readonly #span: SessionSpan
   /** Responses under way. */
   readonly #open = new Set<string>()
   /** Ids booked lately: a provider that says something twice is heard once. */
   readonly #booked = new Set<string>()
 
-  constructor(options: BooksOptions, keeper: Bookkeeper, clock: Clock, metrics: Metrics, onSettled: OnSettled) {
+  constructor(
+    options: BooksOptions,
+    keeper: Bookkeeper,
+    clock: Clock,
+    metrics: Metrics,
+    span: SessionSpan,
+    onSettled: OnSettled,
+  ) {
     this.options = options
     this.meter = new SessionMeter(options.row, options.transcribesOnly)
     this.#keeper = keeper
     this.#clock = clock
     this.#metrics = metrics
+    this.#span = span
     this.#onSettled = onSettled
   }
 
@@ -69,6 +79,7 @@ export class SessionBooks {
     if (this.#open.has(id) || this.#booked.has(id)) return
     this.#open.add(id)
     this.meter.responseBegan(id, isApart)
+    this.#span.began('generate_content', id)
     const record = this.#record('response', id, 'estimate', 'unknown', this.meter.usageAtMost(id), this.options.row)
     void this.#keeper.running({ session: this.options.session, record })
   }
@@ -87,6 +98,17 @@ export class SessionBooks {
     const basis = told === null && status !== 'failed' ? 'estimate' : 'usage'
     const savings = [cachedInput(usage, this.options.row)].filter((saving) => saving.quantity > 0)
     return this.#book(this.#record('response', id, basis, status, usage, this.options.row, savings))
+  }
+
+  /** A turn has been taken, and is written down where a transcriber is asked for it. */
+  turnTaken(itemId: string): void {
+    const { transcriber } = this.meter
+    if (transcriber !== null) this.#span.began('speech_to_text', itemId, transcriber.model)
+  }
+
+  /** `…input_audio_transcription.failed`: nothing is billed. */
+  notTranscribed(itemId: string): void {
+    this.#span.gaveUp(itemId)
   }
 
   /** `…input_audio_transcription.completed`: billed by the transcriber's own prices. */
@@ -155,6 +177,7 @@ export class SessionBooks {
 
   #book(record: LedgerRecord): Holding {
     this.spent = nanoUsd(this.spent + record.cost)
+    this.#span.booked(record)
     const { accounts } = this.options
     this.#metrics.bought.inc({ kind: record.kind, basis: record.basis }, Math.max(0, record.cost))
     this.#keeper.book({ record, accounts, keep: ALL_OF_IT }, (settled) => this.#onSettled(record, settled))

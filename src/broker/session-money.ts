@@ -260,6 +260,7 @@ export class SessionMoney {
         return 'pass'
       }
       case 'conversation.item.input_audio_transcription.failed':
+        this.books.notTranscribed(text(event, 'item_id') ?? '')
         this.#purse?.closed(`t ${text(event, 'item_id')}`, null)
         return 'pass'
       default:
@@ -283,6 +284,7 @@ export class SessionMoney {
     const length = meter.bufferBecameItem(said === null || said < 0 ? null : ms(said))
     this.#speechFrom = null
     this.#speechTo = null
+    this.books.turnTaken(itemId)
     if (meter.transcriber !== null) this.#purse?.turnTaken(itemId, length)
     if (this.#turns.mustStart(itemId)) this.#purse?.answerTurn()
     else this.#purse?.look()

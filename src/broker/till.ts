@@ -16,6 +16,7 @@ import { Purse, type PursePort } from './purse.ts'
 import { accountsOfSession } from './session-accounts.ts'
 import { SessionBooks } from './session-books.ts'
 import { SessionMoney } from './session-money.ts'
+import type { SessionSpan } from './session-span.ts'
 import { TurnControl } from './turn-control.ts'
 
 /** How long a session without the store goes on once its lease is spent (reference: hardening, when Redis is away). */
@@ -75,8 +76,9 @@ export class Till {
   }
 
   /** Opens the books of a session whose provider has been reached. */
-  open(head: SessionHead, bought: Bought, atLines: Omit<PursePort, 'budgetPassed'>): SessionMoney {
+  open(head: SessionHead, bought: Bought, atLines: Omit<PursePort, 'budgetPassed'>, span: SessionSpan): SessionMoney {
     const { clock, store, keeper, metrics } = this.#deps
+    span.reached(bought, this.#deps.config().providers.get(bought.provider)?.type)
     const accounts = this.#accounts(head)
     const isTranscription = head.kind === 'transcription'
     const row = this.#price(bought.provider, [bought.model, head.served], head.kind)
@@ -99,7 +101,9 @@ export class Till {
       atLines.tell(event)
     }
     const port = { ...atLines, tell, budgetPassed: (level: BudgetLevel) => this.#deps.budgetPassed(level, head) }
-    const books = new SessionBooks(options, keeper, clock, metrics, (record, settled) => money.settled(record, settled))
+    const books = new SessionBooks(options, keeper, clock, metrics, span, (record, settled) =>
+      money.settled(record, settled),
+    )
     const plan = this.#deps.config().plans.get(head.plan)
     const isLimited = plan !== undefined && accounts.some(limits)
     const money = new SessionMoney({

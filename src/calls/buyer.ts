@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 import type { LedgerRecord } from '../meter/record.ts'
 import type { Usage } from '../meter/usage.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Operation } from '../traces/gen-ai.ts'
 import { later, type Ms, ms, type NanoUsd, nanoUsd } from '../units.ts'
 import type { Deal, Treasury } from './deal.ts'
 import type { Payer } from './media-calls.ts'
@@ -18,6 +19,7 @@ import type { Target } from './targets.ts'
 export interface Order<A> {
   readonly payer: Payer
   readonly stage: string
+  readonly operation: Operation
   readonly model: string
   readonly targets: readonly Target[]
   /** The most it may cost at a target; and the least that is of any use, where less than the most will do. */
@@ -139,13 +141,15 @@ export class Buyer {
     signal: AbortSignal,
   ): Promise<Pick<Answered<A>, 'answer' | 'deal' | 'slot'>> {
     const { treasury, providers, lane, metrics } = this.#deps
-    const { payer, stage, model } = order
+    const { payer, stage, operation, model } = order
+    const most = order.atMost(target)
     const slot = await lane(target.provider).enter(payer.tenant, isRetry, signal)
     try {
       const id = recordIdOf(payer.job, stage, numbering.number)
-      const deal = await treasury.open({ payer, id, model, target }, order.atMost(target), order.least?.(target))
+      const deal = await treasury.open({ payer, id, model, target }, operation, most, order.least?.(target))
       try {
-        const answer = await order.call(providers.get(target.provider, target.config), target, deal, signal)
+        const provider = providers.get(target.provider, target.config)
+        const answer = await deal.span.run(() => order.call(provider, target, deal, signal))
         slot.succeeded()
         metrics.calls.inc({ outcome: 'answered' })
         return { answer, deal, slot }

@@ -13,7 +13,9 @@ import type { LedgerRecord } from '../meter/record.ts'
 import type { Saving } from '../meter/savings.ts'
 import { NOTHING, type Usage } from '../meter/usage.ts'
 import { weighted, weightsOf } from '../meter/weights.ts'
+import type { Operation } from '../traces/gen-ai.ts'
 import { nanoUsd } from '../units.ts'
+import { CallSpan } from './call-span.ts'
 import type { Payer } from './media-calls.ts'
 import type { Target } from './targets.ts'
 
@@ -34,7 +36,7 @@ export interface Subject {
   readonly id: string
   /** As the caller calls it. */
   readonly model: string
-  readonly target: Pick<Target, 'provider' | 'model' | 'row'>
+  readonly target: Target
 }
 
 export interface Outcome {
@@ -65,7 +67,7 @@ export class Treasury {
    * Reserves the worst case of a call, or as much of it as there is, and never less than `least`; then notes that the call
    * runs. Throws `budget_spent`, `max_cost_reached`, `rate_limited` or `store_unavailable`.
    */
-  async open(subject: Subject, atMost: Usage, least: Usage = atMost): Promise<Deal> {
+  async open(subject: Subject, operation: Operation, atMost: Usage, least: Usage = atMost): Promise<Deal> {
     const { limits, keeper } = this.#deps
     const lease = randomUUID()
     const accounts = this.accountsOf(subject.payer)
@@ -80,7 +82,7 @@ export class Treasury {
       // As it is booked if this process dies: at its worst case.
       const record = this.record(subject, 'estimate', 'unknown', atMost, null, [])
       await keeper.running({ session: lease, record })
-      return new Deal(this, subject, lease, atMost, grant.held)
+      return new Deal(this, subject, lease, atMost, grant.held, new CallSpan(operation, subject))
     } catch (error) {
       // A store that did not answer may still have done what it was asked.
       this.release(lease, [subject.id])
@@ -142,16 +144,18 @@ export class Treasury {
 export class Deal {
   readonly subject: Subject
   readonly held: Holding
+  readonly span: CallSpan
   readonly #treasury: Treasury
   readonly #lease: string
   readonly #atMost: Usage
 
-  constructor(treasury: Treasury, subject: Subject, lease: string, atMost: Usage, held: Holding) {
+  constructor(treasury: Treasury, subject: Subject, lease: string, atMost: Usage, held: Holding, span: CallSpan) {
     this.#treasury = treasury
     this.subject = subject
     this.#lease = lease
     this.#atMost = atMost
     this.held = held
+    this.span = span
   }
 
   /** It was bought. Returns the record as it is booked. */
@@ -168,10 +172,12 @@ export class Deal {
 
   /** It was not bought, for sure. */
   notBought(): void {
+    this.span.end(null)
     this.#treasury.release(this.#lease, [this.subject.id])
   }
 
   #settle(record: LedgerRecord): LedgerRecord {
+    this.span.end(record)
     this.#treasury.settle(record, this.subject.payer, this.#lease)
     return record
   }

@@ -7,6 +7,8 @@ export interface Endpoint {
   readonly headers: Readonly<Record<string, string>>
   /** A unix socket in place of a host. */
   readonly socketPath: string | null
+  /** Whether it is told which trace a request belongs to. */
+  readonly isTold: boolean
 }
 
 /**
@@ -19,22 +21,23 @@ export function endpointOf(provider: ProviderConfig, loopbackSocket: string): En
       const headers: Record<string, string> = { authorization: `Bearer ${provider.apiKey}` }
       if (provider.organization !== undefined) headers['openai-organization'] = provider.organization
       if (provider.project !== undefined) headers['openai-project'] = provider.project
-      return { base: httpBase(provider.baseUrl), headers, socketPath: null }
+      return { base: httpBase(provider.baseUrl), headers, socketPath: null, isTold: false }
     }
     case 'azure': {
       const base = provider.endpoint.replace(/\/+$/, '').replace(/\/openai(\/v1)?$/, '')
-      return { base: `${base}/openai/v1`, headers: { 'api-key': provider.apiKey }, socketPath: null }
+      return { base: `${base}/openai/v1`, headers: { 'api-key': provider.apiKey }, socketPath: null, isTold: false }
     }
     case 'openai-compatible': {
       const headers: Record<string, string> =
         provider.apiKey === undefined ? {} : { authorization: `Bearer ${provider.apiKey}` }
-      return { base: httpBase(provider.baseUrl), headers, socketPath: null }
+      return { base: httpBase(provider.baseUrl), headers, socketPath: null, isTold: provider.traceparent === true }
     }
     case 'loopback':
       return {
         base: 'http://loopback/v1',
         headers: { authorization: 'Bearer loopback' },
         socketPath: loopbackSocket,
+        isTold: false,
       }
   }
 }

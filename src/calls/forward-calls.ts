@@ -52,7 +52,7 @@ export class ForwardCalls {
     const asked = { ...body, ...usageAsked(path, body) }
     const bought = await this.#buy(
       {
-        ...{ payer, stage: path.replace('/', '.'), model, targets },
+        ...{ payer, stage: path.replace('/', '.'), operation: 'chat', model, targets },
         atMost: ({ row }) => atMost(order, wish.most, wish.answers, row),
         least: ({ row }) => atMost(order, Math.min(SMALLEST_ANSWER, wish.most ?? SMALLEST_ANSWER), wish.answers, row),
         call: (provider, target, deal, signal) => {

@@ -169,7 +169,9 @@ export class PaidMediaCalls implements MediaCalls {
     signal: AbortSignal,
   ): Promise<Paid<A>> {
     const { model, call } = wish
-    const order: Order<A> = { payer, stage, model, targets, call, atMost: ({ row }) => wish.atMost(row) }
+    const operation = wish.kind === 'transcription' ? 'speech_to_text' : 'chat'
+    const atMost = ({ row }: Target) => wish.atMost(row)
+    const order: Order<A> = { payer, stage, operation, model, targets, call, atMost }
     let bought: Answered<A>
     try {
       bought = await this.#buyer.buy(order, purchase, signal)

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Agent, type Dispatcher, FormData } from 'undici'
 import type { Clock } from '../clock.ts'
+import { traceHeaders } from '../traces/traceparent.ts'
 import { later, type Ms } from '../units.ts'
 import type { Endpoint } from './endpoint.ts'
 import { connectionFailure, failureOf } from './http-failure.ts'
@@ -99,9 +100,9 @@ export class ProviderHttp implements AsyncDisposable {
     content: { readonly json: unknown } | Form,
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
-    const { base, headers } = this.#endpoint
+    const { base, headers, isTold } = this.#endpoint
     const url = new URL(`${base}/${path}`)
-    const common = { ...headers, 'user-agent': USER_AGENT, accept: '*/*' }
+    const common = { ...headers, ...(isTold ? traceHeaders() : {}), 'user-agent': USER_AGENT, accept: '*/*' }
     const request = { origin: url.origin, path: url.pathname + url.search, method: 'POST' as const, signal }
     if ('json' in content) {
       const body = JSON.stringify(content.json)

@@ -43,6 +43,14 @@ export interface Config {
   /** What may be reached of the world outside, beside the providers. */
   outbound: OutboundRules
   media: MediaConfig
+  /** Where spans are sent; null for nowhere. */
+  traces: TracesConfig | null
+}
+
+/** `endpoint` null: OpenTelemetry's own variables say it. */
+export interface TracesConfig {
+  endpoint: string | null
+  headers: Readonly<Record<string, string>>
 }
 
 export interface PricesConfig {
@@ -94,7 +102,7 @@ export interface DoorConfig {
 export type ProviderConfig =
   | { type: 'openai'; apiKey: string; baseUrl: string; organization?: string; project?: string; dial: DialConfig }
   | { type: 'azure'; apiKey: string; endpoint: string; dial: DialConfig }
-  | { type: 'openai-compatible'; apiKey?: string; baseUrl: string; dial: DialConfig }
+  | { type: 'openai-compatible'; apiKey?: string; baseUrl: string; traceparent?: boolean; dial: DialConfig }
   | { type: 'loopback'; dial: DialConfig }
 
 /** How hard a provider is tried: each attempt has its own timeout, waits grow with full jitter between the two bounds. */

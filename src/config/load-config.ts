@@ -5,6 +5,7 @@ import { hashKey, keyId, makeKey } from '../auth/keys.ts'
 import type { Config } from './config.ts'
 import { ConfigError, configFrom, type Env, readConfig } from './read-config.ts'
 import { type PolicyInput, redisUrl } from './schema.ts'
+import { tracesFrom } from './traces.ts'
 
 /** A configuration and what the operator should be shown once about it. */
 export interface Loaded {
@@ -30,14 +31,15 @@ export function loadConfig(environment: Env = process.env): Loaded {
   const dataDir = env.PARLEY_DATA_DIR ?? '.parley'
   makeFolder(dataDir)
   const demo = { key: keptKey(dataDir, 'demo-key', 'demo'), adminKey: keptKey(dataDir, 'admin-key', 'admin') }
-  const config = withFfmpeg(fromEnvironment(builtIn(env, dataDir, demo)), env)
+  const config = withVariables(fromEnvironment(builtIn(env, dataDir, demo)), env)
   return { config, file: null, demo, path: env.PATH }
 }
 
-/** A file's own word about ffmpeg stands before that of the environment. */
-function withFfmpeg(config: Config, env: Env): Config {
+/** A file's own word about ffmpeg and traces stands before that of the environment. */
+function withVariables(config: Config, env: Env): Config {
   const ffmpeg = config.media.tools.ffmpeg ?? env.FFMPEG_PATH
-  return { ...config, media: { ...config.media, tools: { ...config.media.tools, ffmpeg } } }
+  const media = { ...config.media, tools: { ...config.media.tools, ffmpeg } }
+  return { ...config, media, traces: tracesFrom(config.traces, env) }
 }
 
 function fromFile(file: string, env: Env): Config {
@@ -48,7 +50,7 @@ function fromFile(file: string, env: Env): Config {
     throw new Error(`the policy file ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`)
   }
   try {
-    const config = withFfmpeg(readConfig(text, env, dirname(file)), env)
+    const config = withVariables(readConfig(text, env, dirname(file)), env)
     return env.REDIS_URL === undefined ? config : { ...config, redisUrl: redisUrl.parse(env.REDIS_URL) }
   } catch (error) {
     if (error instanceof ConfigError) throw new ConfigError(error.problems, file)

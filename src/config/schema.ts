@@ -27,7 +27,16 @@ const provider = z.discriminatedUnion('type', [
     dial,
   }),
   z.strictObject({ type: z.literal('azure'), apiKey: z.string().min(1), endpoint: z.url(), dial }),
-  z.strictObject({ type: z.literal('openai-compatible'), apiKey: z.string().optional(), baseUrl: z.url(), dial }),
+  z.strictObject({
+    type: z.literal('openai-compatible'),
+    apiKey: z.string().optional(),
+    baseUrl: z.url(),
+    traceparent: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Tell it the trace of each call, where it is your own' }),
+    dial,
+  }),
   z.strictObject({ type: z.literal('loopback'), dial }),
 ])
 
@@ -218,6 +227,13 @@ export const PolicyFile = z.strictObject({
   webhooks,
   outbound,
   media,
+  traces: z
+    .strictObject({ endpoint: z.url(), headers: z.record(z.string(), z.string()).default({}) })
+    .nullable()
+    .default(null)
+    .meta({
+      description: 'Where spans are sent: the base URL of an OTLP collector over HTTP, such as http://localhost:4318',
+    }),
 })
 export type PolicyFile = z.infer<typeof PolicyFile>
 /** The file before defaults and units: what may be written. */

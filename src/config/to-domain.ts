@@ -45,6 +45,7 @@ export function toDomain(file: PolicyFile, sheet: PriceSheet): Config {
     webhooks: file.webhooks.map(({ secret, ...hook }) => ({ ...hook, secrets: [secret].flat() })),
     outbound: file.outbound,
     media: { ...file.media, storage: toStorage(file.media.storage, file.dataDir) },
+    traces: file.traces,
   }
 }
 

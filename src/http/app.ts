@@ -6,6 +6,7 @@ import type { Log } from '../log.ts'
 import { documentOf } from './document-head.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
 import { liveDocument } from './live-document.ts'
+import { nameSpan } from './trace-requests.ts'
 
 declare module 'hono' {
   interface ContextVariableMap {
@@ -40,6 +41,7 @@ export function createApp(deps: AppDeps): OpenAPIHono {
     await next()
     c.header('X-Request-Id', id)
   })
+  app.use(nameSpan)
   const limit = bodyLimit({
     maxSize: LARGEST_BODY,
     onError: () => {

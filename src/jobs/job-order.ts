@@ -17,6 +17,8 @@ export interface OrderContext {
   /** From `Cancel-After`: not ended so long after its making, it is canceled. */
   readonly cancelAfter: Ms | null
   readonly batch: Job['batch']
+  /** `traceparent` of the request; left out where there is none. */
+  readonly trace?: string | null
   /** In place of a new one. */
   readonly id?: string
 }
@@ -53,6 +55,7 @@ export function orderJob(request: JobRequest, context: OrderContext): Job {
     maxCost: request.max_cost_usd_nanos === null ? null : nanoUsd(request.max_cost_usd_nanos),
     priority: request.priority,
     batch,
+    trace: context.trace ?? null,
     seq: 0,
     ...{ createdAt: now, updatedAt: now, queuedAt: null, startedAt: null, endedAt: null, runAt },
     expiresAt: later(waitsFrom, ms(request.expires_after_ms)),

@@ -85,6 +85,8 @@ export interface Job {
   readonly priority: 'standard' | 'low'
   /** The batch it belongs to, and its line's name there. */
   readonly batch: { readonly id: string; readonly customId: string } | null
+  /** W3C `traceparent` of the request that made it; null where nobody traces. */
+  readonly trace: string | null
   /** Grows with every change: receivers of webhooks drop older news. */
   readonly seq: number
   readonly createdAt: Instant

@@ -37,6 +37,8 @@ export const SessionHead = z.object({
       limits: StoredSecretLimits,
     })
     .nullable(),
+  /** `traceparent` of its first span; left out where nobody traces. */
+  trace: z.string().optional(),
 })
 export type SessionHead = z.infer<typeof SessionHead>
 

@@ -1,4 +1,5 @@
 import type { ProviderConfig } from '../config/config.ts'
+import { traceHeaders } from '../traces/traceparent.ts'
 import type { CallSpec } from './call-spec.ts'
 
 /** Where and how one provider is dialled for one call. */
@@ -27,7 +28,7 @@ export function dialTarget(provider: ProviderConfig, call: CallSpec, loopbackSoc
       return { url: `${realtimeUrl(`${base}/openai/v1`)}?${query}`, headers: { 'api-key': provider.apiKey } }
     }
     case 'openai-compatible': {
-      const headers: Record<string, string> = {}
+      const headers: Record<string, string> = provider.traceparent === true ? traceHeaders() : {}
       if (provider.apiKey !== undefined) headers.Authorization = `Bearer ${provider.apiKey}`
       return { url: `${realtimeUrl(provider.baseUrl)}?${query}`, headers }
     }

@@ -1,7 +1,10 @@
+import { SpanKind } from '@opentelemetry/api'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
 import type { Log } from '../log.ts'
+import { callAttributes } from '../traces/gen-ai.ts'
+import { traced } from '../traces/tracer.ts'
 import type { CallSpec } from './call-spec.ts'
 import { type Answered, DialFailure, dial } from './dial.ts'
 import { dialTarget } from './provider.ts'
@@ -37,8 +40,12 @@ export class Upstreams {
       const provider = config.providers.get(target.provider)
       if (provider === undefined) continue
       try {
-        const where = dialTarget(provider, { kind, model: target.model }, this.#loopbackSocket)
-        const answered = await dial(where, provider.dial, this.#clock, this.#random, signal)
+        const { type } = provider
+        const attributes = callAttributes('generate_content', model, { ...target, type })
+        const answered = await traced(`connect ${model}`, { kind: SpanKind.CLIENT, attributes }, () => {
+          const where = dialTarget(provider, { kind, model: target.model }, this.#loopbackSocket)
+          return dial(where, provider.dial, this.#clock, this.#random, signal)
+        })
         return { ...answered, provider: target.provider, model: target.model }
       } catch (error) {
         if (!(error instanceof DialFailure)) throw error

@@ -48,6 +48,7 @@ export function newJob(tenant: string, now: Instant, changes: Partial<Job> = {})
     maxCost: null,
     priority: 'standard',
     batch: null,
+    trace: null,
     seq: 0,
     createdAt: now,
     updatedAt: now,

@@ -1,8 +1,10 @@
+import { context } from '@opentelemetry/api'
 import type { Clock } from '../../src/clock.ts'
 import type { JobLimits } from '../../src/config/config.ts'
 import type { Log } from '../../src/log.ts'
 import type { BackOffice, Claimed } from '../../src/store/jobs/back-office.ts'
 import { type FairOrder, priorityOf } from '../../src/store/jobs/fair-order.ts'
+import { contextOf } from '../../src/traces/traceparent.ts'
 import { later, type Ms, ms } from '../../src/units.ts'
 import { JobTurn, type MediaQueues } from './media-queues.ts'
 import { PerTenant } from './per-tenant.ts'
@@ -64,13 +66,14 @@ export class Dispatcher implements AsyncDisposable {
     await this.#rounds[Symbol.asyncDispose]()
   }
 
-  async #send(tenant: string, { id, dispatch, cost, priority }: Claimed): Promise<void> {
+  async #send(tenant: string, { id, dispatch, cost, priority, trace }: Claimed): Promise<void> {
     const { order, queues, limits } = this.#deps
     const weighed = priority === 'low' ? ms(cost * LOW_COSTS) : cost
     const numbered = await order.number(tenant, `${id}-${dispatch}`, weighed, limits(tenant).weight)
     const [turn] = numbered.turns
     if (turn === undefined) throw new Error('no number in the fair order')
-    await queues.addRun({ tenant, id, dispatch, number: turn.number }, turn.priority)
+    const run = { tenant, id, dispatch, number: turn.number }
+    await context.with(contextOf(trace), () => queues.addRun(run, turn.priority))
     if (numbered.isFar) await this.#rebase(numbered.base)
   }
 

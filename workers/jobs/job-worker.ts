@@ -2,7 +2,7 @@ import { DelayedError, type Job as Run, UnrecoverableError, type WorkerOptions }
 import type { Clock } from '../../src/clock.ts'
 import type { JobLimits, MediaConfig } from '../../src/config/config.ts'
 import type { Log } from '../../src/log.ts'
-import type { Job, JobStatus } from '../../src/media/job.ts'
+import type { Job, JobStatus, JobUsage } from '../../src/media/job.ts'
 import type { JobType } from '../../src/media/job-request.ts'
 import type { JobHold, JobStore } from '../../src/media/job-store.ts'
 import type { MediaMetrics } from '../../src/metrics.ts'
@@ -12,6 +12,7 @@ import { between, ms } from '../../src/units.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { JobStopped, whileHeld } from './job-hold.ts'
 import type { JobOrders } from './job-orders.ts'
+import { noteRun, tellJob } from './job-span.ts'
 import { judgeFault, retryWait } from './judge-fault.ts'
 import { JobTurn, type MediaQueues, MergeTurn, PieceTurn } from './media-queues.ts'
 import { type FailedPart, type Finished, isParted, type Parted, type Processor, type Workshop } from './processor.ts'
@@ -74,6 +75,7 @@ export class JobWorker {
         break
     }
     const { hold } = answer
+    noteRun(hold.job)
     return this.#settling(hold, async () => {
       await order.jobs.take(turn.number)
       this.#deps.changed(turn.tenant)
@@ -91,6 +93,7 @@ export class JobWorker {
     const turn = PieceTurn.parse(run.data)
     const hold = await this.#holdOf(turn)
     if (hold === null) return 'not due'
+    noteRun(hold.job, turn.index)
     await this.#deps.order.pieces.take(turn.number)
     const processor = this.#deps.processors[hold.job.type]
     if (!isParted(processor)) throw new UnrecoverableError('a part of a job that has none')
@@ -116,6 +119,7 @@ export class JobWorker {
     const turn = MergeTurn.parse(run.data)
     const hold = await this.#holdOf(turn)
     if (hold === null) return 'not due'
+    noteRun(hold.job)
     const processor = this.#deps.processors[hold.job.type]
     if (!isParted(processor)) throw new UnrecoverableError('parts of a job that has none')
     const failed = failedParts(await run.getIgnoredChildrenFailures())
@@ -157,7 +161,7 @@ export class JobWorker {
   async #finish(hold: JobHold, { result, saved, usage }: Finished): Promise<string> {
     const isOurs = await this.#deps.store.end(hold, { status: 'succeeded', error: null, result, saved, usage })
     if (!isOurs) throw new JobStopped('lost')
-    this.#told(hold.job, 'succeeded')
+    this.#told(hold.job, 'succeeded', usage)
     return 'succeeded'
   }
 
@@ -200,22 +204,23 @@ export class JobWorker {
       const status = await store.postpone(hold, error, wait)
       log.info({ jobId: job.id, type: job.type, code: error.code, status }, 'a job failed for now')
       if (status === 'queued') dispatcher.nudgeIn(job.tenant, wait)
-      if (status === 'failed' || status === 'canceled') this.#told(job, status)
+      if (status === 'failed' || status === 'canceled') this.#told(job, status, null, error.code)
       return status
     }
     const isOurs = await store.end(hold, { status: 'failed', error, result: null, saved: null, usage: null })
     if (!isOurs) return 'lost'
     log.info({ jobId: job.id, type: job.type, code: error.code }, 'a job failed')
-    this.#told(job, 'failed')
+    this.#told(job, 'failed', null, error.code)
     throw new UnrecoverableError(error.code)
   }
 
-  #told(job: Job, status: JobStatus): void {
+  #told(job: Job, status: JobStatus, usage: JobUsage | null = null, error: string | null = null): void {
     const { metrics, clock, dispatcher, changed } = this.#deps
     metrics.jobsEnded.inc({ type: job.type, status })
     if (job.startedAt !== null) {
       metrics.jobSeconds.observe({ type: job.type, status }, between(job.startedAt, clock.now()) / 1_000)
     }
+    tellJob(job, { status, usage, error }, clock.now())
     dispatcher.nudge(job.tenant)
     changed(job.tenant)
   }

@@ -5,6 +5,7 @@ import { FaultError } from '../../src/faults.ts'
 import { idFrom } from '../../src/media/ids.ts'
 import type { Job, JobResult } from '../../src/media/job.ts'
 import type { MediaFile } from '../../src/media/media-file.ts'
+import { traced } from '../../src/traces/tracer.ts'
 import { ms } from '../../src/units.ts'
 import type { JobTools } from './processor.ts'
 
@@ -75,5 +76,6 @@ async function take(
   const keep = ms(Math.max(job.retention.output, LEAST_KEPT_MS))
   const { tenant, keyId } = job
   if (most === 0) throw new FaultError('internal', 'the result is empty')
-  return desk.take({ id, tenant, keyId, purpose: () => 'output', filename, mime, most, keep }, source, signal)
+  const file = { id, tenant, keyId, purpose: () => 'output' as const, filename, mime, most, keep }
+  return traced('keep output', {}, () => desk.take(file, source, signal))
 }

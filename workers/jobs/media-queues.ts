@@ -2,6 +2,7 @@ import { type DefaultJobOptions, FlowProducer, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { Log } from '../../src/log.ts'
+import { queueTelemetry } from './queue-telemetry.ts'
 
 /** One hash tag for all of them, because a flow reaches over two queues and a Redis Cluster keeps it on one node. */
 export const MEDIA_PREFIX = '{mq:media}'
@@ -48,16 +49,18 @@ export class MediaQueues implements AsyncDisposable {
 
   /** `connection`: one that waits for Redis as long as it takes; it stays the caller's to close. */
   constructor(connection: Redis, log: Log) {
+    const telemetry = queueTelemetry()
     const options = {
       connection,
       prefix: MEDIA_PREFIX,
       streams: { events: { maxLen: 1_000 } },
       defaultJobOptions: FINISHED,
+      ...telemetry,
     }
     this.jobs = new Queue(QUEUES.jobs, options)
     this.pieces = new Queue(QUEUES.pieces, options)
     this.merges = new Queue(QUEUES.merges, options)
-    this.flows = new FlowProducer({ connection, prefix: MEDIA_PREFIX })
+    this.flows = new FlowProducer({ connection, prefix: MEDIA_PREFIX, ...telemetry })
     const onError = (error: Error) => log.debug({ why: error.message }, 'queue waits')
     this.jobs.on('error', onError)
     this.pieces.on('error', onError)

@@ -5,10 +5,15 @@ import { pipeline } from 'node:stream/promises'
 import { FaultError } from '../../src/faults.ts'
 import type { Job } from '../../src/media/job.ts'
 import { blobName, type LocalFile } from '../../src/storage/storage.ts'
+import { traced } from '../../src/traces/tracer.ts'
 import type { JobTools } from './processor.ts'
 
 /** The job's input as a file that tools can read. A URL is fetched here and nowhere else, never by what decodes it. */
-export async function openInput(job: Job, tools: JobTools, signal: AbortSignal): Promise<LocalFile> {
+export function openInput(job: Job, tools: JobTools, signal: AbortSignal): Promise<LocalFile> {
+  return traced('open input', {}, () => open(job, tools, signal))
+}
+
+async function open(job: Job, tools: JobTools, signal: AbortSignal): Promise<LocalFile> {
   const { file_id, url, data } = job.input
   const path = join(tools.folder, 'input')
   if (file_id !== undefined) {

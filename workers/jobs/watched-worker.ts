@@ -7,6 +7,7 @@ import { type Instant, later, ms } from '../../src/units.ts'
 import { closeWorker } from '../close-worker.ts'
 import { LOCKS } from './job-worker.ts'
 import { MEDIA_PREFIX } from './media-queues.ts'
+import { queueTelemetry } from './queue-telemetry.ts'
 
 /** Runs wait and none is begun although there is room: after so long something is wrong with the worker's connection. */
 const IDLE_FOR = ms(30_000)
@@ -78,6 +79,7 @@ export class WatchedWorker implements AsyncDisposable {
       prefix: MEDIA_PREFIX,
       concurrency: concurrency(),
       ...LOCKS,
+      ...queueTelemetry(),
       ...(settings === undefined ? {} : { settings }),
       ...(maxStartedAttempts === undefined ? {} : { maxStartedAttempts }),
     })

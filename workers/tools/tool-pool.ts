@@ -1,6 +1,7 @@
 import type { Clock } from '../../src/clock.ts'
 import { FaultError } from '../../src/faults.ts'
 import type { OnProgress } from '../../src/media/media-tools.ts'
+import { traced } from '../../src/traces/tracer.ts'
 import type { Bytes } from '../../src/units.ts'
 import { Slots } from './slots.ts'
 import type { AnyEntry, InputOf, OutputOf } from './task.ts'
@@ -61,7 +62,8 @@ export class ToolPool<T extends Readonly<Record<string, AnyEntry>>> implements A
     const { quiet } = this.#tasks[name] as AnyEntry
     try {
       const message = { type: 'run', task: name, input, context: this.#options.context } as const
-      return (await process.run(message, quiet, this.#clock, until, on)) as OutputOf<T[N]>
+      const work = () => process.run(message, quiet, this.#clock, until, on)
+      return (await traced(`media ${name}`, {}, work)) as OutputOf<T[N]>
     } finally {
       await this.#rest(process)
       giveBack()

@@ -9,6 +9,7 @@ import { untilEnded } from '../../jobs/until-ended.ts'
 import { isEnded, type Job } from '../../media/job.ts'
 import { JobRequest, type JobType } from '../../media/job-request.ts'
 import type { FileStore } from '../../store/files.ts'
+import { traceparentOf } from '../../traces/traceparent.ts'
 import { ms } from '../../units.ts'
 import { type DryRunDeps, dryRun, JobPlanView } from './dry-run.ts'
 import { JOB_EXAMPLES } from './examples.ts'
@@ -130,7 +131,7 @@ export function jobRoutes(app: OpenAPIHono, deps: JobRouteDeps): void {
   app.openapi(create, async (c) => {
     const body = c.req.valid('json')
     const { principal } = c.var
-    const context = { config: deps.config(), principal, now: clock.now(), batch: null }
+    const context = { config: deps.config(), principal, now: clock.now(), batch: null, trace: traceparentOf() }
     const order = orderJob(body, { ...context, cancelAfter: cancelAfter(c) })
     if (body.dry_run) return c.json(await dryRun(order, deps, c.req.raw.signal), 200)
     const idempotency = idempotencyOf(c, `${c.req.header('cancel-after') ?? ''}\n${canonical(body)}`)

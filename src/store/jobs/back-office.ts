@@ -25,6 +25,8 @@ export interface Claimed {
   /** Expected work. */
   readonly cost: Ms
   readonly priority: 'standard' | 'low'
+  /** `traceparent` of the request that made it. */
+  readonly trace: string | null
 }
 
 /** A job that the queue should know. */
@@ -90,11 +92,12 @@ export class BackOffice {
   async claim(tenant: string): Promise<Claimed[]> {
     const allowed = this.#options.limits(tenant).running ?? -1
     const found = await this.#redis.jobClaim(...this.#common(tenant), allowed, WINDOW, SENT_WITHIN_MS)
-    return found.map(([id, dispatch, cost, priority]) => ({
+    return found.map(([id, dispatch, cost, priority, trace]) => ({
       id,
       dispatch: Number(dispatch),
       cost: ms(Number(cost)),
       priority: priority === 'low' ? 'low' : 'standard',
+      trace: trace === '' ? null : trace,
     }))
   }
 

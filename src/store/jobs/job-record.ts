@@ -27,6 +27,8 @@ export function fixedFields(job: Job, costMs: number): Flat {
     metadata: JSON.stringify(job.metadata),
     // And this with every message to webhooks.
     webhook: job.webhook === null ? '' : JSON.stringify(job.webhook),
+    // Apart, because it goes into the queue.
+    trace: job.trace ?? '',
     // Apart, because it may be long.
     input: JSON.stringify(job.input),
     priority: job.priority,
@@ -65,6 +67,7 @@ export function jobFrom(flat: Flat): Job {
     maxCost: head.maxCost === null ? null : nanoUsd(head.maxCost),
     priority: raw.priority as Job['priority'],
     batch: head.batch,
+    trace: raw.trace === undefined || raw.trace === '' ? null : raw.trace,
     seq: Number(raw.seq),
     createdAt: instant(Number(raw.createdAt)),
     updatedAt: instant(Number(raw.updatedAt)),

@@ -32,7 +32,10 @@ export interface JobScripts {
   jobList(root: string, ...args: Argument[]): Promise<[cursor: string | null, ...records: Flat[]]>
   jobEvents(root: string, ...args: Argument[]): Promise<string[]>
   jobPlace(root: string, ...args: Argument[]): Promise<[place: number, begun: number, withinMs: number] | null>
-  jobClaim(root: string, ...args: Argument[]): Promise<[id: string, dispatch: string, cost: string, priority: string][]>
+  jobClaim(
+    root: string,
+    ...args: Argument[]
+  ): Promise<[id: string, dispatch: string, cost: string, priority: string, trace: string][]>
   jobSweep(
     root: string,
     ...args: Argument[]

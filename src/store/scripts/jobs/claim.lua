@@ -1,7 +1,7 @@
 --[[ Takes jobs out of a tenant's outbox for the queue: as many as may begin at once, so that none is sent in vain.
   ARGV     … running jobs allowed (-1: any), most in the queue where any number may run, look again after (ms)
   Writes   jobs:ready, jobs:sent
-  Returns  { id, dispatch, cost (ms), priority } for each
+  Returns  { id, dispatch, cost (ms), priority, trace or '' } for each
   A script because each may be sent by one process only; one that dies meanwhile leaves what it took in jobs:sent, where it
   is found and sent again. ]]
 local allowed, window, again = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -15,8 +15,8 @@ for _, name in ipairs({ 'ready', 'ready:low' }) do
     for _, id in ipairs(redis.call('ZRANGEBYSCORE', jobsKey(name), '-inf', now, 'LIMIT', 0, room - #claimed)) do
       redis.call('ZREM', jobsKey(name), id)
       redis.call('ZADD', jobsKey('sent'), now + again, id)
-      local fields = redis.call('HMGET', jobKey(id), 'dispatch', 'cost', 'priority')
-      claimed[#claimed + 1] = { id, fields[1], fields[2], fields[3] }
+      local fields = redis.call('HMGET', jobKey(id), 'dispatch', 'cost', 'priority', 'trace')
+      claimed[#claimed + 1] = { id, fields[1], fields[2], fields[3], fields[4] or '' }
     end
   end
 end

@@ -37,8 +37,8 @@ const PARTS: readonly Part[] = [
   },
   {
     name: 'Webhooks',
-    description: 'Being told of what becomes of jobs and batches, signed as Standard Webhooks are.',
-    paths: /^(\/v1\/webhook_\w+(\/|$)|(job|batch)\.)/,
+    description: 'Being told of jobs, batches, files, sessions and budgets, signed as Standard Webhooks are.',
+    paths: /^(\/v1\/webhook_\w+(\/|$)|[a-z_]+\.[a-z_]+$)/,
   },
   {
     name: 'Admin',

@@ -5,6 +5,8 @@ window.SwaggerUIBundle({
   deepLinking: true,
   docExpansion: 'list',
   filter: true,
+  // The shapes stand with the operations that use them; the list of all of them is opened by who wants it.
+  defaultModelsExpandDepth: 0,
   persistAuthorization: false,
   // No foreign host is asked what it thinks of the document.
   validatorUrl: null,

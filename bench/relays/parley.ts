@@ -39,7 +39,7 @@ function policy(port: number, upstreamPort: number, folder: string, key: NewKey,
   }
 }
 
-function kind(name: string, query: string, plan: Plan = {}): RelayKind {
+function kind(name: string, query: string, plan: Plan = {}, options: readonly string[] = []): RelayKind {
   return {
     name,
     missing: () => null,
@@ -50,7 +50,7 @@ function kind(name: string, query: string, plan: Plan = {}): RelayKind {
       writeFileSync(file, stringify(policy(port, upstreamPort, folder, key, plan)))
       const log = openSync(join(folder, 'parley.log'), 'a')
       const child = fork(MAIN, ['--only', 'broker'], {
-        execArgv: [...nodeOptions(), ...parleyNodeOptions],
+        execArgv: [...nodeOptions(), ...options, ...parleyNodeOptions],
         env: { PATH: process.env.PATH, PARLEY_CONFIG: file },
         stdio: ['ignore', log, log, 'ipc'],
       })
@@ -65,6 +65,11 @@ function kind(name: string, query: string, plan: Plan = {}): RelayKind {
 }
 
 export const parley = kind('parley', '')
+/** The same relay, but nothing is metered, limited or booked: what all that costs is measured against it. */
+export const parleyWithoutMoney = kind('parley, no money', '', {}, [
+  '--import',
+  new URL('./without-money.ts', import.meta.url).href,
+])
 /** Every limit of a plan is there, far away: what is reserved, judged and paced for sessions that keep to it. */
 export const parleyLimited = kind('parley +limits', '', {
   limits: {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { LoadService } from '../load.ts'
 import { cpuMicros } from '../process-usage.ts'
 import { bare } from '../relays/bare.ts'
-import { parley, parleyLimited } from '../relays/parley.ts'
+import { parley, parleyLimited, parleyWithoutMoney } from '../relays/parley.ts'
 import type { Relay } from '../relays/relay.ts'
 import type { Calls } from '../remote.ts'
 import { fixed, type Report, Rounds } from '../report.ts'
@@ -20,41 +20,32 @@ const LASTS = 1_000
 const RAMP = 1_300
 const TURN = 2_000
 const ROUNDS = 16
-const QUIET = 'parley, no responses'
 /** Of the processor time with limits, times that of the same Parley without. */
 const MOST_RATIO = 1.15
 
 /**
- * What metering, limits and booking cost those who keep to them. They cannot be turned off, so the same Parley is also
- * measured while nobody asks for a response: there is nothing to reserve or book then, and frames are only counted. Of the
- * two that book, one has limits: every response is reserved for, and all audio is paced. The time of Redis is not in it.
+ * What metering, limits and booking cost those who keep to them, against the same Parley without any of it. Of the two that
+ * book, one has limits: every response is reserved for, and all audio is paced. The time of Redis is not in it.
  *
  * All sessions stand from the beginning, and those of one relay after the other talk for a short turn, forth and back: what
  * the machine does beside this falls on all alike.
  */
 export async function limits(stage: Stage): Promise<Report> {
   await using stack = new AsyncDisposableStack()
-  const started = await Promise.all([bare, parley, parleyLimited].map((kind) => stage.start(kind)))
+  const started = await Promise.all([bare, parleyWithoutMoney, parley, parleyLimited].map((kind) => stage.start(kind)))
   const sides: Side[] = []
   for (const relay of started) sides.push({ relay: stack.use(relay), load: stage.callers(stack) })
   for (const { relay, load } of sides) await load.open({ place: relay.place, sessions: SESSIONS })
   await stage.upstream.converse({ lasts: LASTS })
   for (const { load } of sides) await load.listen()
-  const [yardstick, free, limited] = sides as [Side, Side, Side]
-  const cases: readonly Case[] = [
-    { ...yardstick, name: 'bare', asks: ASKS },
-    { ...free, name: QUIET, asks: 0 },
-    { ...free, name: parley.name, asks: ASKS },
-    { ...limited, name: parleyLimited.name, asks: ASKS },
-  ]
   const figures = Object.fromEntries(FIGURES.map((name) => [name, new Rounds()])) as Record<Figure, Rounds>
   // The first turns find nothing compiled.
-  for (const one of cases) await measure(stage, one)
+  for (const side of sides) await measure(stage, side)
   const rounds = stage.rounds(ROUNDS)
   for (let round = 0; round < rounds; round++) {
-    for (const one of round % 2 === 0 ? cases : cases.toReversed()) {
-      const seen = await measure(stage, one)
-      for (const figure of FIGURES) figures[figure].add(one.name, seen[figure])
+    for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
+      const seen = await measure(stage, side)
+      for (const figure of FIGURES) figures[figure].add(side.relay.name, seen[figure])
     }
   }
   for (const { load } of sides) await load.close()
@@ -68,7 +59,7 @@ export async function limits(stage: Stage): Promise<Report> {
     title: 'Limits: what they cost sessions that keep to them',
     notes: [`${SESSIONS} sessions, ${RATE} frames/s each way, ${ASKS} responses/s; medians of ${rounds} rounds`],
     columns: ['relay', 'CPU µs/frame', 'x bare', 'frame p50 ms', 'p99', 'response begins p50 ms', 'p99'],
-    rows: cases.map(({ name }) => [
+    rows: sides.map(({ relay: { name } }) => [
       name,
       fixed(figures.cpu.median(name), 2),
       fixed(figures.cpu.ratio(name), 3),
@@ -76,7 +67,7 @@ export async function limits(stage: Stage): Promise<Report> {
         fixed(figures[figure].median(name) / 1_000, 2),
       ),
     ]),
-    bars: [bar(QUIET), bar(parley.name)],
+    bars: [bar(parleyWithoutMoney.name), bar(parley.name)],
   }
 }
 
@@ -85,20 +76,14 @@ interface Side {
   load: Calls<LoadService>
 }
 
-interface Case extends Side {
-  name: string
-  /** Responses asked for each second. */
-  asks: number
-}
-
 /** Processor time for each frame, and how long frames and beginnings of responses take, µs. */
 const FIGURES = ['cpu', 'frame50', 'frame99', 'start50', 'start99'] as const
 type Figure = (typeof FIGURES)[number]
 
 /** One turn of talk. */
-async function measure(stage: Stage, { relay, load, asks }: Case): Promise<Record<Figure, number>> {
+async function measure(stage: Stage, { relay, load }: Side): Promise<Record<Figure, number>> {
   await load.talk({ frame: 'audio', rate: RATE, isStamped: true })
-  if (asks > 0) await load.ask({ perSecond: asks })
+  await load.ask({ perSecond: ASKS })
   await pause(RAMP)
   await Promise.all([load.roundTrips(), load.starts()])
   const before = await sample(stage, relay, load)

@@ -23,6 +23,29 @@ describe('runs of speech', () => {
     expect(runsOf([0, 0.1, 0.19, 0.1, 0])).toEqual([])
   })
 
+  test('Q3 a faint run counts within two seconds of clear speech, before and after it, and where there is none at all', () => {
+    const faint = [0.1, 0.3, 0.1]
+    const clear = [0.2, 0.9, 0.9]
+    const silence = (chunks: number) => Array.from({ length: chunks }, () => 0)
+    const near = Math.floor((2 * RATE) / CHUNK)
+    const startsOf = (runs: readonly Region[]) => runs.map(({ start }) => start / CHUNK)
+    expect(startsOf(runsOf([...faint, ...silence(near), ...clear, ...silence(near), ...faint]))).toEqual([
+      0,
+      3 + near,
+      6 + 2 * near,
+    ])
+    expect(startsOf(runsOf([...faint, ...silence(near + 1), ...clear, ...silence(near + 1), ...faint]))).toEqual([
+      4 + near,
+    ])
+    expect(startsOf(runsOf([...faint, ...silence(near + 1), ...faint]))).toEqual([0, 4 + near])
+  })
+
+  test('Q3 a run that is faint on the whole is not made clear by one loud moment', () => {
+    const faint = Array.from({ length: 20 }, (_, i) => (i === 10 ? 0.9 : 0.1))
+    const silence = Array.from({ length: 100 }, () => 0)
+    expect(runsOf([0.9, 0.9, ...silence, ...faint])).toEqual([{ start: 0, end: 2 * CHUNK }])
+  })
+
   test('Q3 what is shorter than 60 ms is a click, and the last run ends with the sound', () => {
     expect(runsOf([0, 0.9, 0, 0])).toEqual([])
     expect(runsOf([0.9, 0.9])).toEqual([{ start: 0, end: 2 * CHUNK }])

@@ -1,6 +1,8 @@
 import { fork } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { bytes } from '../../src/units.ts'
+import { ENVIRONMENT, nodeFlags } from '../../workers/tools/pool-process-settings.ts'
 import type { Judged, ListenerName } from './listeners.ts'
 
 export interface Measured {
@@ -12,13 +14,16 @@ export interface Measured {
   readonly peakTogether: number
 }
 
+/** Memory of a process of the pool where nothing else is said. */
+const POOL_MEMORY = bytes(768 * 2 ** 20)
 /** How often memory is looked at, ms: peaks last for seconds. */
 const LOOK_EVERY = 50
 
 /** Lets somebody listen to a file in a process of its own, started as those of the pool are. */
 export async function measure(name: ListenerName, file: string, pieceSeconds: number): Promise<Measured> {
   const child = fork(fileURLToPath(new URL('./listeners.ts', import.meta.url)), {
-    execArgv: ['--expose-gc'],
+    execArgv: nodeFlags(POOL_MEMORY),
+    env: { ...process.env, ...ENVIRONMENT },
     serialization: 'advanced',
     detached: true,
   })

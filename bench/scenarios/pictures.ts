@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { FaultError } from '../../src/faults.ts'
+import { bytes } from '../../src/units.ts'
 import { FFMPEGS, taskContext } from '../../test/support/ffmpeg.ts'
+import { ENVIRONMENT, nodeFlags } from '../../workers/tools/pool-process-settings.ts'
 import { distinctFrames } from '../../workers/video/distinct-frames.ts'
 import { colourChange, HEIGHT, type Signals, signalsOf, WIDTH } from '../../workers/video/frame-signals.ts'
 import { drawGallery } from '../pictures/draw.ts'
@@ -139,8 +141,8 @@ const text: Scenario = (stage) =>
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 const percent = (share: number): string => `${fixed(share * 100, 1)} %`
 
-/** As processes of the pool are started (workers/tools/tool-process.ts). */
-const POOL_FLAGS = ['--max-old-space-size=307', '--max-semi-space-size=1', '--expose-gc']
+/** Memory of a process of the pool where nothing else is said. */
+const POOL_MEMORY = bytes(768 * 2 ** 20)
 
 /** Processor time and memory of a 12-megapixel JPEG. */
 const cost: Scenario = (stage) =>
@@ -153,8 +155,8 @@ const cost: Scenario = (stage) =>
     const bars: Report['bars'][number][] = []
     for (const { path, width, height } of large.slice(0, 3)) {
       const script = new URL('../pictures/cost-process.ts', import.meta.url).pathname
-      const args = [...POOL_FLAGS, script, path, stage.settings.isQuick ? '4' : '20', '4']
-      const told = execFileSync(process.execPath, args, { encoding: 'utf8', env: { MALLOC_ARENA_MAX: '1' } })
+      const args = [...nodeFlags(POOL_MEMORY), script, path, stage.settings.isQuick ? '4' : '20', '4']
+      const told = execFileSync(process.execPath, args, { encoding: 'utf8', env: ENVIRONMENT })
       const { prepared, yardstick, peak } = JSON.parse(told) as { prepared: number; yardstick: number; peak: number }
       rows.push([
         `${width}×${height}`,

@@ -36,7 +36,13 @@ test('Q3 a process for media is given no environment but where programs are and 
   await using tools = pool()
   const names = await tools.run('environment', null, never)
   const given = names.filter((name) => name !== 'NODE_CHANNEL_FD' && name !== 'NODE_CHANNEL_SERIALIZATION_MODE')
-  expect(given.sort()).toEqual(['MALLOC_ARENA_MAX', 'PATH'])
+  expect(given.sort()).toEqual([
+    'MALLOC_ARENA_MAX',
+    'MALLOC_MMAP_THRESHOLD_',
+    'MALLOC_TRIM_THRESHOLD_',
+    'PATH',
+    'UV_THREADPOOL_SIZE',
+  ])
 })
 
 test('Q3 a fault crosses the process as it is, a bug as an error of ours', async () => {

@@ -6,15 +6,10 @@ import { FaultError } from '../../src/faults.ts'
 import type { OnProgress } from '../../src/media/media-tools.ts'
 import { type Bytes, later, type Ms } from '../../src/units.ts'
 import type { FromToolProcess, ToToolProcess } from './messages.ts'
+import { ENVIRONMENT, nodeFlags } from './pool-process-settings.ts'
 
 /** Work on media gives way to calls and to the API on the same machine. */
 const NICENESS = 10
-/** Of the memory a process may take, the share that is JavaScript's; the rest belongs to the libraries. */
-const HEAP_SHARE = 0.4
-/** Media goes by in buffers outside of the heap; what is young in it is small, and three times this is kept for it, MiB. */
-const YOUNG = '--max-semi-space-size=1'
-/** One pool of memory for all threads of a process: each of its own keeps what it once had (measured: 40 MB for pictures). */
-const ALLOCATOR = { MALLOC_ARENA_MAX: '1' }
 /** Private address space that Node reserves before it does anything, bytes (measured: 574 MB on Linux x64, Node 24). */
 const RESERVED = 600 * 1_024 * 1_024
 
@@ -36,14 +31,12 @@ export class ToolProcess {
   /** `tasks`: the module that exports TASKS. `memory`: what it may take beyond the code, bytes. */
   constructor(tasks: URL, prlimit: string | null, memory: Bytes, path: string | undefined) {
     const script = `./tool-child.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`
-    const heap = `--max-old-space-size=${Math.floor((memory * HEAP_SHARE) / 2 ** 20)}`
-    // Tasks that stream tell the collector when their buffers have gone by (audio/collect.ts).
-    const node = [process.execPath, heap, YOUNG, '--expose-gc']
+    const node = [process.execPath, ...nodeFlags(memory)]
     const limited = prlimit === null ? node : [prlimit, `--data=${RESERVED + memory}`, '--core=0', '--', ...node]
     this.#process = fork(fileURLToPath(new URL(script, import.meta.url)), [tasks.href], {
       execPath: limited[0] as string,
       execArgv: limited.slice(1),
-      env: path === undefined ? ALLOCATOR : { PATH: path, ...ALLOCATOR },
+      env: path === undefined ? ENVIRONMENT : { PATH: path, ...ENVIRONMENT },
       serialization: 'advanced',
       detached: true,
       // What a library prints about a file may be part of the file.

@@ -95,7 +95,7 @@ export function estimatePictures(
   at: Instant,
 ): PicturesEstimate | null {
   const { count, width, height, xHeight, minXHeight, prompt, answer } = pictures
-  const text = xHeight === null ? null : { xHeight, isFew: false }
+  const text = xHeight === null ? null : { xHeight, isFew: false, words: null }
   const wish = { minXHeight, crop: false, slices: false }
   const plan = planPicture(target, { size: { width, height }, content: null, text }, wish, at)
   const [piece] = plan?.pieces ?? []

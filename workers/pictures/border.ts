@@ -12,6 +12,12 @@ const NOISE_TO_SEEN = 2
 const DUST = 1
 /** Farthest that a border's colour may be from its outermost row's, of 255: shadows drift, the next thing does not. */
 const DRIFT = 24
+/** Where a line of a striped border changes its colour, at most: side bar, page, scroll bar. More are bars of a chart. */
+const MOST_CHANGES = 5
+/** The edge of a stripe may be soft, px. */
+const SOFT = 3
+/** Farthest that a line of a striped border may be from the outermost one, of 255: drawn ones are the same, photographed never. */
+const SAME = 2
 /** A page in a frame, on a table: borders within borders. */
 const MOST_BORDERS = 3
 /** Kept around what is left, of its longer side. */
@@ -27,7 +33,8 @@ interface Edges {
 
 /**
  * What is left of a picture without the even borders around it, with a margin; null where it has none, or is nothing else.
- * Each side may have its own colour.
+ * Each side may have its own colour, or stripes of several that run on to the edge, as a side bar and the page beside it do
+ * below their last line.
  */
 export function contentOf(pixels: Pixels, most: number): Box | null {
   const { width, height } = pixels
@@ -40,12 +47,12 @@ export function contentOf(pixels: Pixels, most: number): Box | null {
     if (inner === null || (i > 0 && !isFrame(inner, edges))) break
     edges = inner
   }
-  if (isSame(edges, whole)) return null
   const margin = Math.ceil(Math.max(edges.right - edges.left, edges.bottom - edges.top) * MARGIN)
   const left = Math.max(0, edges.left - margin)
   const top = Math.max(0, edges.top - margin)
   const right = Math.min(width, edges.right + margin)
   const bottom = Math.min(height, edges.bottom + margin)
+  if (isSame({ left, top, right, bottom }, whole)) return null
   return { left, top, width: right - left, height: bottom - top }
 }
 
@@ -58,36 +65,38 @@ const isSame = (a: Edges, b: Edges): boolean =>
 
 /** One border less; null where nothing would be left. */
 function withoutBorder(pixels: Pixels, { left, top, right, bottom }: Edges, noise: number): Edges | null {
-  const row = (y: number) => colourOf(pixels, { left, right, top: y, bottom: y + 1 }, noise)
-  const above = borderOf(bottom - top, (i) => row(top + i))
-  const below = borderOf(bottom - top, (i) => row(bottom - 1 - i))
+  const row = (y: number) => ({ left, right, top: y, bottom: y + 1 })
+  const above = borderOf(pixels, bottom - top, (i) => row(top + i), noise)
+  const below = borderOf(pixels, bottom - top, (i) => row(bottom - 1 - i), noise)
   const inner = { top: top + above, bottom: bottom - below }
   if (inner.top >= inner.bottom) return null
-  const column = (x: number) => colourOf(pixels, { ...inner, left: x, right: x + 1 }, noise)
-  const before = borderOf(right - left, (i) => column(left + i))
-  const after = borderOf(right - left, (i) => column(right - 1 - i))
+  const column = (x: number) => ({ ...inner, left: x, right: x + 1 })
+  const before = borderOf(pixels, right - left, (i) => column(left + i), noise)
+  const after = borderOf(pixels, right - left, (i) => column(right - 1 - i), noise)
   return before + after >= right - left ? null : { ...inner, left: left + before, right: right - after }
 }
 
 type Colour = readonly [red: number, green: number, blue: number]
 
-/** How many lines from the edge on are of one colour, which may drift. */
-function borderOf(length: number, colourAt: (i: number) => Colour | null): number {
-  const first = colourAt(0)
-  if (first === null) return 0
-  let i = 1
-  while (i < length && isNear(colourAt(i), first, DRIFT)) i++
-  return i
+/** How many lines from the edge on are of one colour, which may drift, or of the same stripes. */
+function borderOf(pixels: Pixels, length: number, line: (i: number) => Edges, noise: number): number {
+  const first = colourOf(pixels, line(0), noise)
+  if (first === null && !isStriped(pixels, line(0))) return 0
+  const isBorder = (i: number) =>
+    first === null ? isAlike(pixels, line(i), line(0)) : isNear(colourOf(pixels, line(i), noise), first, DRIFT)
+  let lines = 1
+  while (lines < length && isBorder(lines)) lines++
+  // A single one repeats nothing.
+  return first === null && lines === 1 ? 0 : lines
 }
 
 const isNear = (a: Colour | null, b: Colour, most: number): boolean =>
   a?.every((value, channel) => Math.abs(value - (b[channel] as number)) <= most) === true
 
 /** The one colour of a line that is a pixel thick; null where it has more than one. */
-function colourOf({ data, width }: Pixels, { left, top, right, bottom }: Edges, noise: number): Colour | null {
-  const step = right - left > 1 ? 3 : width * 3
-  const count = Math.max(right - left, bottom - top)
-  const first = (top * width + left) * 3
+function colourOf(pixels: Pixels, line: Edges, noise: number): Colour | null {
+  const { data } = pixels
+  const { at: first, step, count } = alongLine(pixels, line)
   const colour: Colour = [
     middle(data, first, step, count),
     middle(data, first + 1, step, count),
@@ -103,6 +112,44 @@ function colourOf({ data, width }: Pixels, { left, top, right, bottom }: Edges, 
   }
   return colour
 }
+
+/** Whether two lines that are a pixel thick show the same, dust aside. */
+function isAlike(pixels: Pixels, one: Edges, other: Edges): boolean {
+  const { step, count, at: first } = alongLine(pixels, one)
+  const { at: second } = alongLine(pixels, other)
+  let others = 0
+  for (let i = 0; i < count; i++)
+    if (differ(pixels.data, first + i * step, second + i * step, SAME) && ++others > DUST) return false
+  return true
+}
+
+/** Whether a line that is a pixel thick is of a few even stretches. */
+function isStriped(pixels: Pixels, line: Edges): boolean {
+  const { step, count, at } = alongLine(pixels, line)
+  let changes = 0
+  let from = 0
+  for (let i = 1; i < count; i++) {
+    if (!differ(pixels.data, at + i * step, at + from * step, NOISE.picture)) continue
+    if (i - from >= SOFT) {
+      // A stripe ends at an edge; what has changed little by little is no stripe.
+      if (!differ(pixels.data, at + i * step, at + (i - SOFT) * step, NOISE.picture)) return false
+      if (++changes > MOST_CHANGES) return false
+    }
+    from = i
+  }
+  return true
+}
+
+/** Where a line's first sample lies, how far its pixels are apart, and how many it has. */
+function alongLine({ width }: Pixels, { left, top, right, bottom }: Edges) {
+  const step = right - left > 1 ? 3 : width * 3
+  return { at: (top * width + left) * 3, step, count: Math.max(right - left, bottom - top) }
+}
+
+const differ = (data: Buffer, a: number, b: number, most: number): boolean =>
+  Math.abs((data[a] as number) - (data[b] as number)) > most ||
+  Math.abs((data[a + 1] as number) - (data[b + 1] as number)) > most ||
+  Math.abs((data[a + 2] as number) - (data[b + 2] as number)) > most
 
 /** Farthest that any but the dust of a row is from its colour. */
 function deviationIn({ data, width }: Pixels, row: number): number {

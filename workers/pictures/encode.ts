@@ -1,4 +1,5 @@
 import type { Sharp } from 'sharp'
+import { FaultError } from '../../src/faults.ts'
 import { decoding } from './decoder.ts'
 
 export interface Encoded {
@@ -10,39 +11,67 @@ export interface Manner {
   /** What the provider reads. */
   readonly formats: readonly ('jpeg' | 'png' | 'webp')[]
   readonly isText: boolean
-  /** Nothing was saved in tokens: then nothing is lost in quality either, unless bytes are saved. */
-  readonly isFine: boolean
   /** Few pixels or few colours: drawn, not photographed. */
   readonly isDrawn: boolean
   /** Only for large photographs, whose decoding is most of the work: WebP would take half of that again. */
   readonly isQuick: boolean
 }
 
+type Quality = 'usual' | 'fine' | 'rough'
+
 /** Text keeps its edges down to 40 (measured by OCR at 5 px x-height); pictures show blocks below 70. */
-const WEBP = { text: 70, picture: 75, fine: 90 }
-const JPEG = { usual: 80, fine: 92 }
+const WEBP = { text: 60, picture: 75, fine: 90, rough: 40 }
+const JPEG = { usual: 80, fine: 92, rough: 50 }
+
+export interface ByteBounds {
+  /** Bytes of the original where nothing is saved in tokens: then nothing is lost in quality, unless bytes are saved. */
+  readonly asItCame: number | null
+  /** What the provider takes; null where no bound is known. */
+  readonly most: number | null
+}
+
+/** At the quality that suits. Throws `media_refused` where that is too many bytes for the provider, however rough. */
+export async function encodeWithin(
+  open: () => Sharp,
+  manner: Manner,
+  { asItCame, most }: ByteBounds,
+): Promise<Encoded> {
+  const isTaken = ({ data }: Encoded) => most === null || data.length <= most
+  const usual = await encode(open, manner, 'usual')
+  if (!isTaken(usual)) {
+    const rough = await encode(open, manner, 'rough')
+    if (isTaken(rough)) return rough
+    throw new FaultError('media_refused', 'The provider takes no picture of so many bytes.')
+  }
+  if (asItCame === null || usual.data.length < asItCame) return usual
+  const fine = await encode(open, manner, 'fine')
+  return isTaken(fine) ? fine : usual
+}
 
 /** The smallest of the formats that suit. Nothing of the original but its pixels goes along: no place, no profile, no comment. */
-export async function encode(open: () => Sharp, manner: Manner): Promise<Encoded> {
-  const lossy = await encodeLossy(open, manner)
+async function encode(open: () => Sharp, manner: Manner, quality: Quality): Promise<Encoded> {
+  const lossy = await encodeLossy(open, manner, quality)
   if (!manner.isDrawn || !manner.formats.includes('png')) return lossy
-  const data = await decoding(() => open().png({ compressionLevel: 9, palette: !manner.isFine, effort: 7 }).toBuffer())
+  const data = await decoding(() =>
+    open()
+      .png({ compressionLevel: 9, palette: quality !== 'fine', effort: 7 })
+      .toBuffer(),
+  )
   return data.length < lossy.data.length ? { data, mime: 'image/png' } : lossy
 }
 
-async function encodeLossy(open: () => Sharp, manner: Manner): Promise<Encoded> {
-  const { formats, isText, isFine, isQuick } = manner
+async function encodeLossy(
+  open: () => Sharp,
+  { formats, isText, isQuick }: Manner,
+  quality: Quality,
+): Promise<Encoded> {
   if (formats.includes('webp') && !isQuick) {
-    const quality = isFine ? WEBP.fine : isText ? WEBP.text : WEBP.picture
+    const percent = WEBP[quality === 'usual' ? (isText ? 'text' : 'picture') : quality]
     return {
-      data: await decoding(() => open().webp({ quality, effort: 4, smartSubsample: isText }).toBuffer()),
+      data: await decoding(() => open().webp({ quality: percent, effort: 4, smartSubsample: isText }).toBuffer()),
       mime: 'image/webp',
     }
   }
-  const quality = isFine ? JPEG.fine : JPEG.usual
-  const chromaSubsampling = isText ? '4:4:4' : '4:2:0'
-  return {
-    data: await decoding(() => open().jpeg({ quality, chromaSubsampling, optimiseCoding: !isQuick }).toBuffer()),
-    mime: 'image/jpeg',
-  }
+  const options = { quality: JPEG[quality], chromaSubsampling: isText ? '4:4:4' : '4:2:0', optimiseCoding: !isQuick }
+  return { data: await decoding(() => open().jpeg(options).toBuffer()), mime: 'image/jpeg' }
 }

@@ -1,8 +1,8 @@
 import type { Box } from '../../src/media/picture/rule.ts'
 import type { Grey } from './grey.ts'
-import { findSpots, type Spot } from './ink.ts'
+import { type Bounds, findSpots, type Spot } from './ink.ts'
 import { type Judgement, judge, smallXHeight } from './line-judgement.ts'
-import { type Line, linesOf } from './text-lines.ts'
+import { type Line, linesOf, wordsOf } from './text-lines.ts'
 
 /** Text in a view of a picture. */
 export interface FoundText {
@@ -12,6 +12,8 @@ export interface FoundText {
   readonly isPage: boolean
   /** Every letter or run of letters, where it stands. */
   readonly spots: readonly Box[]
+  /** Everything that may be a word, where it stands. */
+  readonly words: readonly Box[]
 }
 
 /** Fewer spots beside each other are no line. */
@@ -33,16 +35,17 @@ export function findText(grey: Grey): FoundText | null {
   const across = textIn(grey, spots)
   if (across !== null) return across
   const down = textIn(turned(grey), spots.map(turnedSpot))
-  return down === null ? null : { ...down, spots: down.spots.map(turnedBox) }
+  return down === null ? null : { ...down, spots: down.spots.map(turnedBox), words: down.words.map(turnedBox) }
 }
 
 function textIn(grey: Grey, found: readonly Spot[]): FoundText | null {
-  const { lines, letters, all } = printIn(grey, linesOf(found))
+  const groups = linesOf(found)
+  const { lines, letters, all } = printIn(grey, groups)
   if (letters < SURELY_LETTERS && (letters < LEAST_LETTERS || letters < all * LEAST_SHARE)) return null
   const judgements = lines.map(([, judgement]) => judgement)
   const isPage = letters >= PAGE_LETTERS || (letters >= all * PAGE_SHARE && evenShare(grey) >= PAGE_EVEN)
   const spots = lines.flatMap(([line]) => line.map(boxOf))
-  return { xHeight: smallXHeight(judgements), isPage, spots }
+  return { xHeight: smallXHeight(judgements), isPage, spots, words: groups.flatMap(wordsOf).map(boxOf) }
 }
 
 /** The lines of print, the letters in them, and everything that stands in a row. */
@@ -114,7 +117,7 @@ const turnedSpot = ({ left, top, right, bottom, area, isDark }: Spot): Spot => (
   isDark,
 })
 
-const boxOf = ({ left, top, right, bottom }: Spot): Box => ({
+const boxOf = ({ left, top, right, bottom }: Bounds): Box => ({
   left,
   top,
   width: right - left + 1,

@@ -60,9 +60,9 @@ function measure({ data, width, height }: Grey, spot: Spot): Measure {
   const bottom = Math.min(height - 1, spot.bottom + 1)
   // Light letters are read as dark ones are, upside down.
   const flip = spot.isDark ? 0 : 255
-  const darkest: number[] = []
   let paper = 0
   let ink = 255
+  let darkestInAll = 0
   for (let y = top; y <= bottom; y++) {
     let row = 255
     for (let at = y * width + left; at <= y * width + right; at++) {
@@ -70,11 +70,12 @@ function measure({ data, width, height }: Grey, spot: Spot): Measure {
       if (value < row) row = value
       if (value > paper) paper = value
     }
-    darkest.push(row)
+    darkestInAll += row
     if (row < ink) ink = row
   }
   const contrast = Math.max(1, paper - ink)
-  const rows = darkest.reduce((sum, row) => sum + (paper - row) / contrast, 0)
+  // Of each row its darkest pixel counts, as far as it is ink.
+  const rows = ((bottom - top + 1) * paper - darkestInAll) / contrast
   return { height: rows, paper, contrast }
 }
 

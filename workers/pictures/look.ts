@@ -30,7 +30,7 @@ export async function look(original: Original, glance: Size, crop: boolean): Pro
   const { size, format } = original.header
   const full = Math.min(1, Math.sqrt(VIEW_PIXELS / (size.width * size.height)))
   if (format === 'jpeg' && full < 1 && glance.width < size.width * full) {
-    const view = await decodeAt(original, glance)
+    const view = await decodeAt(original, glance, true)
     const grey = greyOf(view.data, view.width, view.height)
     if (!mayHoldText(grey))
       return { view, grey, content: found(view, size, crop, NOISE.picture), text: null, spots: [], isDrawn: false }
@@ -46,16 +46,27 @@ export async function look(original: Original, glance: Size, crop: boolean): Pro
     view,
     grey,
     content: found(view, size, crop, text?.isPage === true ? NOISE.page : NOISE.picture),
-    text: text === null ? null : { xHeight: text.xHeight / view.scale, isFew: !text.isPage },
+    text:
+      text === null
+        ? null
+        : {
+            xHeight: text.xHeight / view.scale,
+            isFew: !text.isPage,
+            words: text.words.map((word) => inOriginal(word, view, size)),
+          },
     spots: text === null ? [] : text.spots,
     isDrawn: hasFewColours(view),
   }
 }
 
-/** A box of the view in pixels of the original. */
+/** What is left without the even border, px of the original. */
 function found(view: View, size: Size, crop: boolean, noise: number): Box | null {
   const box = crop ? contentOf(view, noise) : null
-  if (box === null) return null
+  return box === null ? null : inOriginal(box, view, size)
+}
+
+/** A box of the view in pixels of the original. */
+function inOriginal(box: Box, view: View, size: Size): Box {
   const left = Math.floor(box.left / view.scale)
   const top = Math.floor(box.top / view.scale)
   return {

@@ -9,7 +9,7 @@ import type { PictureTarget } from '../../src/media/picture-target.ts'
 import type { PictureFile, PreparedPicture, PreparePicture } from '../../src/media/prepared-picture.ts'
 import type { Instant } from '../../src/units.ts'
 import { collectPast } from '../tools/collect.ts'
-import { type Encoded, encode, type Manner } from './encode.ts'
+import { type Encoded, encodeWithin, type Manner } from './encode.ts'
 import { readHeader } from './header.ts'
 import { look } from './look.ts'
 import { paperUnder, WHITE } from './paper.ts'
@@ -64,7 +64,6 @@ export async function preparePicture(
   const manner: Manner = {
     formats: providerNamed(target.provider).formats,
     isText: seen.text !== null,
-    isFine: false,
     isDrawn: seen.isDrawn,
     isQuick: seen.text === null && size.width * size.height > LARGE_PIXELS,
   }
@@ -73,9 +72,10 @@ export async function preparePicture(
     const piece = plan.pieces[i] as PicturePlan['pieces'][0]
     const isTiny = piece.size.width * piece.size.height <= TINY_PIXELS
     const usual = { ...manner, isDrawn: manner.isDrawn || isTiny }
-    let encoded = await encode(open, usual)
-    // Nothing is gained: so nothing is lost.
-    if (plan.untouched && encoded.data.length >= bytes) encoded = await encode(open, { ...usual, isFine: true })
+    const encoded = await encodeWithin(open, usual, {
+      asItCame: plan.untouched ? bytes : null,
+      most: providerNamed(target.provider).maxBytes ?? null,
+    })
     const tokens = tokensOf({ ...target, detail: plan.detail }, piece.size.width, piece.size.height, at).tokens
     pictures.push(await save(encoded, into, i, { ...piece.size, detail: detailFor(target, plan), tokens }))
   }

@@ -1,4 +1,4 @@
-import type { Spot } from './ink.ts'
+import type { Bounds, Spot } from './ink.ts'
 
 /** Letters are at least so high, px: below that nothing is left to read. */
 const LEAST_HEIGHT = 4
@@ -78,4 +78,26 @@ function areNeighbours(a: Spot, b: Spot): boolean {
   // Letters stand on one baseline; those with descenders end at most two fifths below it.
   const shared = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) + 1
   return shared >= 0.6 * lower && Math.abs(a.bottom - b.bottom) <= Math.max(1, 0.4 * higher)
+}
+
+/** Letters of a word are closer to each other than this, in heights of the lower one. */
+const WITHIN_WORD = 0.4
+
+/** The words of a line, where they stand. */
+export function wordsOf(line: Line): Bounds[] {
+  const words: { left: number; top: number; right: number; bottom: number }[] = []
+  let before: Spot | null = null
+  for (const letter of line.toSorted((a, b) => a.left - b.left)) {
+    const { left, top, right, bottom } = letter
+    const word = words.at(-1)
+    const near = before === null ? 0 : WITHIN_WORD * Math.min(heightOf(before), heightOf(letter))
+    if (word === undefined || left - word.right > near) words.push({ left, top, right, bottom })
+    else {
+      word.top = Math.min(word.top, top)
+      word.right = Math.max(word.right, right)
+      word.bottom = Math.max(word.bottom, bottom)
+    }
+    before = letter
+  }
+  return words
 }

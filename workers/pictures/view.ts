@@ -25,11 +25,15 @@ export function upright({ path, mostPixels, header, paper }: Original): Sharp {
   return header.hasAlpha ? picture.flatten({ background: paper }) : picture
 }
 
-/** The whole original at a size. */
-export async function decodeAt(original: Original, { width, height }: Size): Promise<View> {
+/**
+ * The whole original at a size. `isQuick`: with the filter of least work, for photographs, of which the decoder of JPEG has
+ * taken most of the size already; letters would lose some of their edges.
+ */
+export async function decodeAt(original: Original, { width, height }: Size, isQuick = false): Promise<View> {
   const { size } = original.header
   const isWhole = width === size.width && height === size.height
-  const picture = isWhole ? upright(original) : upright(original).resize(width, height, { fit: 'fill' })
+  const kernel = isQuick ? 'linear' : 'lanczos3'
+  const picture = isWhole ? upright(original) : upright(original).resize(width, height, { fit: 'fill', kernel })
   return { ...(await pixelsOf(picture)), scale: width / size.width }
 }
 

@@ -3,8 +3,8 @@ import type { PictureTarget } from '../picture-target.ts'
 import { count } from './count.ts'
 import { cheapestResize, type Resize, type Way } from './resize.ts'
 import type { Box, Size } from './rule.ts'
-import { type Detail, type ModelRules, rulesOf } from './rule-table.ts'
-import { sliceInto } from './slices.ts'
+import { type Detail, providerNamed, rulesOf } from './rule-table.ts'
+import { Slicer } from './slices.ts'
 import { tokensOf } from './tokens-of.ts'
 
 /** What has been found out about a picture that stands upright. */
@@ -20,6 +20,8 @@ export interface TextFacts {
   readonly xHeight: number
   /** A picture with a few words in it, which must be seen as a picture too. */
   readonly isFew: boolean
+  /** Where words stand, px of the picture; null where nobody has looked. */
+  readonly words: readonly Box[] | null
 }
 
 export interface PlanWish {
@@ -60,40 +62,44 @@ export function planPicture(
   at: Instant,
 ): PicturePlan | null {
   const { size, text } = facts
-  const rules = rulesOf(target.provider, target.model, at)
-  const ways = waysOf(rules, target.detail)
+  const ways = waysOf(target, at)
   const whole: Box = { left: 0, top: 0, ...size }
   const original = tokensOf(target, size.width, size.height, at)
   const most = original.refused ? Number.POSITIVE_INFINITY : original.tokens
 
-  const boxes = facts.content !== null && wish.crop ? [whole, facts.content] : [whole]
+  const content = wish.crop ? facts.content : null
+  const roomy = content === null ? whole : withRoom(content, facts, wish.minXHeight)
   let best: PicturePlan | null = null
-  for (const box of boxes) {
+  for (const box of content === null ? [whole] : [whole, roomy, content]) {
     const resize = cheapestResize(box, leastScale(box, text, wish.minXHeight), ways)
-    if (resize !== null && (best === null || resize.tokens < best.tokens)) best = inOne(box, resize, false)
+    // The same content is seen larger, for the same tokens, the less there is around it: the later box is as good.
+    if (resize !== null && (best === null || resize.tokens <= best.tokens)) best = inOne(box, resize, false)
   }
   if (best === null) return null
   if (text !== null && wish.slices) {
-    const box = boxes.at(-1) ?? whole
-    const sliced = cheapestSlices(box, text, wish.minXHeight, ways)
+    const sliced = cheapestSlices(roomy, text, wish.minXHeight, ways)
     const isLegible = isLegibleIn(best, text, wish.minXHeight, ways)
     if (sliced !== null && (!isLegible || sliced.tokens < best.tokens)) best = sliced
     if (best === sliced) return best
   }
   if (best.tokens < most) return best
-  const asItCame = cheapestResize(size, 1, waysOf(rules, target.detail === 'auto' ? 'auto' : target.detail, true))
+  const asItCame = cheapestResize(size, 1, waysOf(target, at, true))
   return asItCame === null ? best : inOne(whole, asItCame, true)
 }
 
 /** With `asAsked` only what the caller named; else everything the model tells apart, where the caller leaves it open. */
-function waysOf({ byDetail }: ModelRules, asked: Detail, asAsked = false): Way[] {
+function waysOf({ provider, model, detail: asked }: PictureTarget, at: Instant, asAsked = false): Way[] {
+  const { byDetail } = rulesOf(provider, model, at)
+  const { maxSide: longest } = providerNamed(provider)
   const auto = byDetail.get('auto')
   const open = asked === 'auto' && !asAsked && auto?.rule.kind !== 'fixed'
   const details = open ? CHOICE : [asked]
   const ways: Way[] = []
   for (const detail of details) {
     const named = byDetail.get(detail) ?? (open ? undefined : auto)
-    if (named !== undefined) ways.push({ detail, rule: named.rule })
+    // What is counted alike is the same way.
+    if (named === undefined || ways.some(({ rule }) => rule === named.rule)) continue
+    ways.push({ detail, rule: named.rule, ...(longest === undefined ? {} : { longest }) })
   }
   return ways
 }
@@ -103,11 +109,29 @@ function inOne(box: Box, { sent, detail, tokens }: Resize, untouched: boolean): 
 }
 
 function leastScale(size: Size, text: TextFacts | null, minXHeight: number): number {
-  const longer = Math.max(size.width, size.height)
   const shorter = Math.min(size.width, size.height)
+  return Math.min(1, Math.max(legibleScale(size, text, minXHeight), LEAST_SHORT_SIDE / shorter))
+}
+
+/** At which everything can be seen. */
+function legibleScale(size: Size, text: TextFacts | null, minXHeight: number): number {
+  const longer = Math.max(size.width, size.height)
   const asText = text === null ? 0 : minXHeight / text.xHeight
   const asPicture = text === null || text.isFew ? PICTURE_SIDE / longer : 0
-  return Math.min(1, Math.max(asText, asPicture, LEAST_SHORT_SIDE / shorter))
+  return Math.min(1, Math.max(asText, asPicture))
+}
+
+/** Some of the border is left around a strip that would be enlarged otherwise, for the sake of its short side. */
+function withRoom(content: Box, { size, text }: PictureFacts, minXHeight: number): Box {
+  const least = Math.ceil(LEAST_SHORT_SIDE / legibleScale(content, text, minXHeight))
+  const [left, width] = widened(content.left, content.width, least, size.width)
+  const [top, height] = widened(content.top, content.height, least, size.height)
+  return { left, top, width, height }
+}
+
+function widened(from: number, length: number, least: number, most: number): [from: number, length: number] {
+  const wider = Math.min(most, Math.max(length, least))
+  return [Math.min(Math.max(0, from - ((wider - length) >> 1)), most - wider), wider]
 }
 
 /** Whether text keeps its x-height, or its own size where that is smaller, as the model sees it. */
@@ -124,22 +148,22 @@ function isLegibleIn(
 
 /** The grid of fewest tokens in which every slice is legible; null where none is. */
 function cheapestSlices(box: Box, text: TextFacts, minXHeight: number, ways: readonly Way[]): PicturePlan | null {
-  const scale = Math.min(1, minXHeight / text.xHeight)
+  const legible = Math.min(1, minXHeight / text.xHeight)
+  const slicer = new Slicer(box, text)
   let best: PicturePlan | null = null
   for (let columns = 1; columns <= MOST_SLICES_A_SIDE; columns++) {
     for (let rows = 1; rows <= MOST_SLICES_A_SIDE && columns * rows <= MOST_SLICES; rows++) {
       if (columns * rows === 1) continue
-      const slices = sliceInto(box, columns, rows, text.xHeight)
-      const slice = slices[0] as Box
-      if (Math.min(slice.width, slice.height) * scale < LEAST_SHORT_SIDE) continue
-      const resize = cheapestResize(slice, scale, ways)
-      if (resize === null || resize.seen.width / slice.width < scale * (1 - SLACK)) continue
-      const tokens = resize.tokens * slices.length
+      const { size, boxes } = slicer.grid(columns, rows)
+      const shorter = Math.min(size.width, size.height)
+      // A slice is no smaller than models can see, but where the picture itself is.
+      if (shorter < Math.min(LEAST_SHORT_SIDE, box.width, box.height)) continue
+      const scale = Math.min(1, Math.max(legible, LEAST_SHORT_SIDE / shorter))
+      const resize = cheapestResize(size, scale, ways)
+      if (resize === null || resize.seen.width / size.width < scale * (1 - SLACK)) continue
+      const tokens = resize.tokens * boxes.length
       if (best !== null && tokens >= best.tokens) continue
-      const pieces = slices.map((part) => ({
-        box: { ...part, left: part.left + box.left, top: part.top + box.top },
-        size: resize.sent,
-      }))
+      const pieces = boxes.map((part) => ({ box: part, size: resize.sent }))
       best = { pieces, detail: resize.detail, tokens, untouched: false }
     }
   }

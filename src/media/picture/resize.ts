@@ -6,6 +6,8 @@ import type { Detail } from './rule-table.ts'
 export interface Way {
   readonly detail: Detail
   readonly rule: PictureRule
+  /** Longest side that the provider takes, px; left out where no limit is known. */
+  readonly longest?: number
 }
 
 /** A size to send, and what becomes of it. */
@@ -19,6 +21,8 @@ export interface Resize {
 /** Longest side that is ever tried, px: above it every provider shrinks or refuses. */
 const LONGEST_TRIED = 8_000
 
+const longestOf = ({ longest }: Way): number => Math.min(LONGEST_TRIED, longest ?? LONGEST_TRIED)
+
 /**
  * The fewest tokens at which the model still sees both sides at `leastScale` of the original, or as large as it would see the
  * original itself where that is less; among equals the largest that is seen, then the fewest pixels sent, then the way that
@@ -27,7 +31,8 @@ const LONGEST_TRIED = 8_000
  */
 export function cheapestResize(size: Size, leastScale: number, ways: readonly Way[]): Resize | null {
   const most = Math.max(...ways.map((way) => seenScale(size, way)))
-  const scale = Math.min(leastScale, most, LONGEST_TRIED / longer(size), 1)
+  const longest = Math.max(...ways.map(longestOf))
+  const scale = Math.min(leastScale, most, longest / longer(size), 1)
   const least = { width: Math.floor(size.width * scale), height: Math.floor(size.height * scale) }
   let best: Resize | null = null
   for (const candidate of candidates(size, ways, Math.max(least.width, least.height))) {
@@ -81,12 +86,17 @@ function seenScale(size: Size, { rule }: Way): number {
 function* candidates(size: Size, ways: readonly Way[], shortest: number): Generator<Resize> {
   const original = longer(size)
   for (const way of ways) {
-    for (let side = Math.min(original, LONGEST_TRIED); side >= Math.max(1, shortest); side--) {
+    for (let side = Math.min(longestWorthTrying(size, way), longestOf(way)); side >= Math.max(1, shortest); side--) {
       const sent = side === original ? size : sizeOfLonger(size, side)
       const { tokens, seen, refused } = count(way.rule, sent)
       if (!refused) yield { detail: way.detail, sent, seen, tokens }
     }
   }
+}
+
+/** A rule that only fits a picture into bounds shows all above them alike; one that rounds twice is tried in full. */
+function longestWorthTrying(size: Size, { rule }: Way): number {
+  return rule.kind === 'edge' ? Math.min(longer(size), longer(count(rule, size).seen) + 1) : longer(size)
 }
 
 function isCheaper(a: Resize, b: Resize): boolean {

@@ -48,4 +48,25 @@ describe('the even border of a picture', () => {
     for (let y = 280; y < 290; y++) noisy.data.fill(10, (y * 400 + 200) * 3, (y * 400 + 206) * 3)
     expect(contentOf(noisy, NOISE.page)).toMatchObject({ top: 47, height: 246 })
   })
+
+  test('Q4 a side bar and an empty page that run on below the last line are border', () => {
+    const screen = drawn(400, 300, { left: 0, top: 0, width: 90, height: 300 })
+    for (let y = 20; y < 100; y += 4) screen.data.fill(60, (y * 400 + 100) * 3, (y * 400 + 380) * 3)
+    expect(contentOf(screen, NOISE.picture)).toMatchObject({ left: 87, top: 17, height: 83 })
+  })
+
+  test('Q4 a sky that grows paler is none', () => {
+    const sky = drawn(400, 300, { left: 0, top: 0, width: 0, height: 0 })
+    for (let y = 0; y < 300; y++)
+      for (let x = 0; x < 400; x++) sky.data.fill(60 + x / 4 + y / 8, (y * 400 + x) * 3, (y * 400 + x + 1) * 3)
+    expect(contentOf(sky, NOISE.picture)).toBeNull()
+  })
+
+  test('Q4 the bars of a chart are none', () => {
+    const chart = drawn(400, 300, { left: 0, top: 0, width: 0, height: 0 })
+    for (let bar = 0; bar < 8; bar++)
+      for (let y = 20 + bar * 10; y < 300; y++)
+        chart.data.fill(30, (y * 400 + 10 + bar * 48) * 3, (y * 400 + 40 + bar * 48) * 3)
+    expect(contentOf(chart, NOISE.picture)).toMatchObject({ top: 16, height: 284 })
+  })
 })

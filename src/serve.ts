@@ -9,14 +9,19 @@ import type { AuditEntry } from './audit/audit.ts'
 import { AuditLog } from './audit/audit-log.ts'
 import { ClientSecrets } from './auth/client-secrets.ts'
 import { Admission } from './broker/admission.ts'
+import { Board } from './broker/board.ts'
 import { Bookkeeper } from './broker/bookkeeper.ts'
 import { Directory } from './broker/directory.ts'
 import { Door } from './broker/door.ts'
+import { Inquiries } from './broker/inquiries.ts'
 import { LeaseBeat } from './broker/lease-beat.ts'
+import { moneyNow } from './broker/money-now.ts'
+import { NodeReporter } from './broker/node-reporter.ts'
 import { RecordKeeper } from './broker/record-keeper.ts'
 import { ClusterRegistry } from './broker/registry.ts'
 import { endRevoked } from './broker/revocation.ts'
-import { accountsOfViewer } from './broker/session-accounts.ts'
+import { accountsOfSession, accountsOfViewer } from './broker/session-accounts.ts'
+import { lookAt } from './broker/session-look.ts'
 import { Till } from './broker/till.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config/config.ts'
@@ -35,12 +40,13 @@ import type { Log } from './log.ts'
 import type { MediaTools } from './media/media-tools.ts'
 import type { Metrics } from './metrics.ts'
 import { Counters } from './store/counters.ts'
+import { AllJobs } from './store/jobs/all-jobs.ts'
 import { counterAccount, LedgerCounters } from './store/ledger-counters.ts'
 import { Nodes } from './store/nodes.ts'
 import { ObjectiveWatch } from './store/objective-watch.ts'
 import { PolicyStore } from './store/policy-store.ts'
 import { RedisLimitStore } from './store/redis-limit-store.ts'
-import { SessionRecords } from './store/session-records.ts'
+import { type SessionHead, SessionRecords } from './store/session-records.ts'
 import type { Store } from './store/store.ts'
 import { TenantHooks } from './store/tenant-hooks.ts'
 import { later, ms } from './units.ts'
@@ -143,6 +149,7 @@ export async function serve(
     budgetPassed: (level, head) => void announcer.budgetLevel(level, head),
   })
   const counters = new LedgerCounters(new Counters(redis))
+  const spentToday = () => counters.spentOf(counterAccount({ kind: 'installation' }), dayOf(clock.now()))
   const objective = stack.use(
     new ObjectiveWatch({
       node: nodeId,
@@ -151,7 +158,7 @@ export async function serve(
       log,
       metrics,
       objective: () => current().objective,
-      spentToday: () => counters.spentOf(counterAccount({ kind: 'installation' }), dayOf(clock.now())),
+      spentToday,
       publish: (event) => queue.publish(event),
     }),
   )
@@ -193,11 +200,30 @@ export async function serve(
       'advertiseUrl is not set: other nodes on the same Redis must be able to reach this one at the address it names',
     )
   const nodes = stack.use(new Nodes(nodeId, config.advertiseUrl ?? urls[0] ?? '', redis, clock, log))
-  await nodes.start(({ sessionId }) => {
+  let isDraining = false
+  const accountsOf = (head: SessionHead) => accountsOfSession(current(), head)
+  const reporter = new NodeReporter({
+    ...{ clock, nodes, directory, metrics, limits },
+    accountsOf,
+    isDraining: () => isDraining,
+  })
+  const inquiries = new Inquiries(nodes, clock, (question) => reporter.answer(question))
+  await nodes.start((order) => {
+    if (order.type === 'ask') return void inquiries.asked(order)
+    if (order.type === 'answer') return inquiries.answered(order)
+    const { sessionId } = order
     const session = directory.find(sessionId)
     if (session !== null) session.dispatch({ type: 'end_requested', reason: 'ended_by_operator' })
     else void keeper.owe(sessionId, () => endUnowned(records, sessionId, nodeId, clock))
   })
+  const allJobs = new AllJobs(redis)
+  const board = stack.use(
+    new Board({
+      ...{ clock, nodes, inquiries },
+      jobs: () => allJobs.now(),
+      money: () => moneyNow({ config: current, clock, limits, spentToday, objective: () => objective.state }),
+    }),
+  )
   const isAlive = async (id: string) => (await nodes.find(id)) !== null
   await books.recover(config.dataDir, isAlive)
   const node = { limits, keeper: books, loopbackSocket }
@@ -207,7 +233,6 @@ export async function serve(
   const registry = new ClusterRegistry(directory, records, nodes, clock)
   const all = { config: current, clock, log, metrics, secrets, records, keeper, nodes, directory, admission }
   const door = new Door(all)
-  let isDraining = false
   const app = createApp({
     log,
     metrics,
@@ -221,6 +246,9 @@ export async function serve(
     demoKey,
     secrets,
     registry,
+    board,
+    allJobs,
+    lookAt: (id) => lookAt({ clock, registry, records, inquiries, limits, accountsOf }, id),
     limits,
     ledger: () => ledger?.ledger ?? null,
     accountsOf: (principal) => accountsOfViewer(current(), principal),

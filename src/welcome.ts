@@ -25,6 +25,8 @@ export function welcome(loaded: Loaded, running: Running): string {
       `    ${talk(loaded.demo.key, running)}`,
       '  or in a browser:',
       `    ${running.urls[0] ?? ''}/`,
+      '  What runs, what it costs and what was saved, with the admin key:',
+      `    ${running.urls[0] ?? ''}/console`,
     )
   } else lines.push('', `  Configured by ${loaded.file}.`)
   return `${lines.join('\n')}\n\n`

@@ -63,8 +63,8 @@ describe('the architecture', () => {
 
   test('only the outbound fetcher, the dialling of providers and the calls to them make requests', () => {
     const doors = ['src/net/fetcher.ts', 'src/frames/upgrade.ts', 'src/calls/provider-http.ts']
-    // This one runs in a browser, and asks the page's own backend.
-    doors.push('src/widget/secret.ts')
+    // These run in a browser: one asks the page's own backend, the other the server that the page came from.
+    doors.push('src/widget/secret.ts', 'src/console/api.ts')
     for (const file of files.filter((f) => !doors.includes(f))) {
       const text = readFileSync(join(root, file), 'utf8')
       expect(importsOf(file).packages, file).not.toContain('undici')
@@ -112,6 +112,20 @@ describe('the architecture', () => {
       for (const line of text.match(/^import .* from '\.\.\/+(?:\.\.\/)*wire\/.*$/gm) ?? []) {
         expect(line, file).toMatch(/^import type /)
       }
+    }
+  })
+
+  test('V2 the console knows itself, the widget’s elements and clock, and the wire as types only', () => {
+    for (const file of files.filter((f) => f.startsWith('src/console/'))) {
+      const text = readFileSync(join(root, file), 'utf8')
+      for (const name of importsOf(file).packages) expect(name, file).toBe('chart.js')
+      for (const target of importsOf(file).inside) {
+        const isShared = target === 'src/widget/dom.ts' || target === 'src/widget/page-clock.ts'
+        expect(isShared || ['console', 'wire'].includes(folderOf(target)), `${file} imports ${target}`).toBe(true)
+      }
+      for (const line of text.match(/^import .* from '\.\.\/wire\/.*$/gm) ?? [])
+        expect(line, file).toMatch(/^import type /)
+      expect(text, file).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/)
     }
   })
 

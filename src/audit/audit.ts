@@ -2,6 +2,7 @@
 export type AuditKind =
   | 'config.loaded'
   | 'job.deleted'
+  | 'job.result_read'
   | 'key.made'
   | 'key.rotated'
   | 'key.revoked'

@@ -24,6 +24,8 @@ export interface IntakePort {
   /** Base64 of audio as it lay in its frame, for the broker's own detector. */
   heard(base64: Buffer): void
   acknowledged(seq: number): void
+  /** A caller's event that was understood, for the session's time line. */
+  seen(type: string): void
   pinged(): void
 }
 
@@ -68,6 +70,7 @@ export class CallerIntake {
 
   #understood(event: Extract<ParsedClientEvent, { ok: true }>, message: Message): void {
     const { value, eventId } = event
+    this.#port.seen(event.type)
     switch (event.type) {
       case 'session.update': {
         const verdict = checkSessionUpdate(value.session, this.#ceilings, this.#grant)

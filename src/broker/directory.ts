@@ -5,6 +5,7 @@ import type { Metrics } from '../metrics.ts'
 import type { EndReason } from '../session/end-reason.ts'
 import type { SessionState } from '../session/state.ts'
 import { type Bytes, bytes, type Instant, later, ms } from '../units.ts'
+import { Bygones } from './bygones.ts'
 import type { LiveSession } from './live-session.ts'
 import type { RecordKeeper } from './record-keeper.ts'
 
@@ -23,6 +24,8 @@ interface Kept {
 
 /** All sessions of this node, looked after once a second. */
 export class Directory {
+  /** What is left to say about those that are over. */
+  readonly bygones = new Bygones()
   readonly #sessions = new Map<string, Kept>()
   readonly #clock: Clock
   readonly #log: Log
@@ -82,6 +85,7 @@ export class Directory {
   phaseChanged(session: LiveSession, from: SessionState['phase'], to: SessionState['phase']): void {
     this.#metrics.sessions.dec({ phase: from })
     if (to !== 'ended') this.#metrics.sessions.inc({ phase: to })
+    if (to !== 'ended') session.timeline.phase(to)
     if (from === 'parked') this.#parked--
     if (to === 'parked') this.#parked++
     if (to !== 'ended') this.#keeper.phaseChanged(session)
@@ -91,6 +95,7 @@ export class Directory {
   ended(session: LiveSession, reason: EndReason): Promise<void> {
     this.#sessions.delete(session.head.id)
     this.#metrics.ended.inc({ reason })
+    this.bygones.add(session, reason, this.#clock.now())
     this.#log.info({ sessionId: session.head.id, tenant: session.head.tenant, reason }, 'session ended')
     const stored = this.#keeper.ended(session, reason)
     if (this.#sessions.size === 0) this.#emptied?.()

@@ -16,13 +16,15 @@ import { EventRing } from './event-ring.ts'
 import { Introduction } from './introduction.ts'
 import { Journal, type JournalItem } from './journal.ts'
 import type { LiveSessionDeps, LiveSessionOptions } from './live-session-options.ts'
+import { noticeOf } from './notices.ts'
 import { Outbox } from './outbox.ts'
-import { child, count, type Loose } from './provider-events.ts'
+import { child, countIn, type Loose } from './provider-events.ts'
 import { ProviderIntake } from './provider-intake.ts'
 import { ProviderLine } from './provider-line.ts'
 import { pursePort } from './purse-port.ts'
 import { ResumeTicket } from './resume-token.ts'
 import type { SessionMoney } from './session-money.ts'
+import { SessionTimeline } from './session-timeline.ts'
 import { updateFor } from './session-update.ts'
 import { StateRunner } from './state-runner.ts'
 import type { Bought } from './till.ts'
@@ -40,6 +42,7 @@ export class LiveSession {
   readonly speaksParley: boolean
   readonly startedAt: Instant
   readonly journal: Journal | null
+  readonly timeline: SessionTimeline
   readonly #usage: SessionUsage
   readonly intake: CallerIntake
   readonly provider: ProviderIntake
@@ -71,6 +74,7 @@ export class LiveSession {
     this.policy = options.policy
     this.speaksParley = options.speaksParley
     this.startedAt = now
+    this.timeline = new SessionTimeline(clock)
     this.#carriedOver = options.carriedOver
     this.#usage = { ...(options.carriedOver?.usage ?? NO_USAGE) }
     this.#rawSession = options.carriedOver?.tail.session ?? null
@@ -99,7 +103,7 @@ export class LiveSession {
       gone: (ended) => this.dispatch({ type: 'upstream_closed', ended }),
     })
     const bounds = { soft: door.softBacklog, hard: door.hardBacklog }
-    this.#outbox = new Outbox(ring, bounds, this.#upstream.valve, this.speaksParley)
+    this.#outbox = new Outbox(ring, bounds, this.#upstream.valve, this.speaksParley, this.timeline)
     this.#introduction = new Introduction(clock, this.head.id, this.policy, this.endsAt, this.#outbox, ticket)
     this.intake = new CallerIntake(
       {
@@ -112,6 +116,7 @@ export class LiveSession {
         dispatch: (event) => this.dispatch(event),
         heard: (base64) => this.#ear.hear(base64),
         acknowledged: (seq) => ring?.acknowledge(seq),
+        seen: (type) => this.timeline.caller(type),
         pinged: () => this.#outbox.tell({ type: 'parley.pong' }),
       },
       options.ceilings,
@@ -121,6 +126,7 @@ export class LiveSession {
       {
         dispatch: (event) => this.dispatch(event),
         heardAt: () => this.#upstream.heardAt,
+        seen: (type, event) => this.timeline.provider(type, event),
         forward: (message) => this.#forward(message),
         sessionChanged: (session, raw) => {
           this.#rawSession = raw
@@ -128,11 +134,7 @@ export class LiveSession {
         },
         money: () => this.#money,
         dress: (event) => dressSession(event, this.head.model, this.endsAt),
-        used: (usage) => {
-          this.#usage.input_tokens += count(usage, 'input_tokens')
-          this.#usage.output_tokens += count(usage, 'output_tokens')
-          this.#usage.responses++
-        },
+        used: (usage) => countIn(this.#usage, usage),
       },
       this.journal,
     )
@@ -194,13 +196,10 @@ export class LiveSession {
   #perform(effect: Effect, now: Instant): void {
     switch (effect.type) {
       case 'warn_length':
-        return this.#outbox.tell({ type: 'parley.warning', limit: 'length', remaining_ms: wholeMs(effect.remaining) })
       case 'warn_idle':
-        return this.#outbox.tell({ type: 'parley.warning', limit: 'idle', remaining_ms: wholeMs(effect.remaining) })
       case 'idle_over':
-        return this.#outbox.tell({ type: 'parley.idle_over' })
       case 'announce_drain':
-        return this.#outbox.tell({ type: 'parley.going_away', deadline_ms: wholeMs(between(now, effect.by)) })
+        return this.#outbox.tell(noticeOf(effect, now))
       case 'ask_model': {
         const limit = effect.maxOutputTokens === null ? {} : { max_output_tokens: effect.maxOutputTokens }
         const response = { instructions: effect.instructions, ...limit }

@@ -2,6 +2,7 @@ import type { Message, Peer } from '../frames/peer.ts'
 import type { Instant } from '../units.ts'
 import type { ParleyServerEvent } from '../wire/parley-events.ts'
 import type { EventRing } from './event-ring.ts'
+import type { SessionTimeline } from './session-timeline.ts'
 import type { Valve } from './valve.ts'
 
 /** Backlogs, bytes, past which the provider is paused, and past which the reader is given up at once. */
@@ -20,17 +21,26 @@ export class Outbox {
   /** The provider's side, held while the caller is slow. */
   readonly #source: Valve
   readonly #speaksParley: boolean
+  readonly #timeline: Pick<SessionTimeline, 'parley'>
   #peer: Peer | null = null
   /** Backlog that a replay or one huge frame brought about, bytes: not the caller's fault until it has been written out. */
   #forgiven = 0
   /** When the caller's backlog went over the soft bound; null while it is under. */
   #slowSince: Instant | null = null
 
-  constructor(ring: EventRing | null, bounds: BacklogBounds, source: Valve, speaksParley: boolean) {
+  /** `timeline`: hears of every event of Parley's own, also where the caller has not asked for such. */
+  constructor(
+    ring: EventRing | null,
+    bounds: BacklogBounds,
+    source: Valve,
+    speaksParley: boolean,
+    timeline: Pick<SessionTimeline, 'parley'>,
+  ) {
     this.ring = ring
     this.#bounds = bounds
     this.#source = source
     this.#speaksParley = speaksParley
+    this.#timeline = timeline
   }
 
   get slowSince(): Instant | null {
@@ -63,6 +73,7 @@ export class Outbox {
 
   /** An event of Parley's own, for callers that asked for them; never counted, never kept. */
   tell(event: ParleyServerEvent): void {
+    this.#timeline.parley(event)
     if (this.#speaksParley) this.#peer?.send(JSON.stringify(event))
   }
 

@@ -1,3 +1,5 @@
+import type { SessionUsage } from '../store/session-records.ts'
+
 /** What the session, the journal and the meter need from the provider's events; everything else passes unread. */
 export const PARSED_FROM_PROVIDER: ReadonlySet<string> = new Set([
   'error',
@@ -46,4 +48,11 @@ export function text(parent: unknown, key: string): string | null {
 export function count(parent: unknown, key: string): number {
   const value = typeof parent === 'object' && parent !== null ? (parent as Loose)[key] : undefined
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0
+}
+
+/** Adds what the provider counted for one response. */
+export function countIn(sum: SessionUsage, usage: Loose): void {
+  sum.input_tokens += count(usage, 'input_tokens')
+  sum.output_tokens += count(usage, 'output_tokens')
+  sum.responses++
 }

@@ -13,6 +13,8 @@ export interface ProviderPort {
   dispatch(event: SessionEvent): void
   /** When the message being read arrived. */
   heardAt(): Instant
+  /** An event that was parsed, for the session's time line. */
+  seen(type: string, event: Loose): void
   /** The provider's event as it came, to the caller. */
   forward(message: Message): void
   /** The session object has changed; `raw` is the provider's own form of it. */
@@ -102,6 +104,7 @@ export class ProviderIntake {
       if (!isKept) this.#port.forward(message)
       return
     }
+    this.#port.seen(type, event)
     this.#read(type, event)
     this.#pass(type, event, message)
     this.#afterForwarding(type, event)

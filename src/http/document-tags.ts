@@ -42,7 +42,8 @@ const PARTS: readonly Part[] = [
   },
   {
     name: 'Admin',
-    description: 'The operator’s: tenants, keys, plans and the audit log. Needs the admin key.',
+    description:
+      'The operator’s: tenants, keys, plans, the audit log, and what runs on all nodes. Needs the admin key. The console at [/console](/console) is made of it.',
     paths: /^\/v1\/admin(\/|$)/,
   },
   {

@@ -10,9 +10,24 @@ export const NODE_LEASE_MS = 10_000
 export const NODE_BEAT_MS = 2_500
 
 const FOR_EVER_MS = 2_147_483_647
+/** Nodes of the last day that are looked at when the living ones are counted. */
+const MOST_NODES = 200
 
-/** One order from one node to another, about a session the other owns. */
-export const NodeOrder = z.object({ type: z.literal('end'), sessionId: z.string() })
+/** What one node can ask another. */
+export const NodeQuestion = z.discriminatedUnion('about', [
+  /** How it is, and which sessions it holds. */
+  z.object({ about: z.literal('itself') }),
+  /** What has happened in a session that it holds, or held lately. */
+  z.object({ about: z.literal('session'), sessionId: z.string() }),
+])
+export type NodeQuestion = z.infer<typeof NodeQuestion>
+
+/** One message from one node to another: an order about a session the other owns, a question, or an answer. */
+export const NodeOrder = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('end'), sessionId: z.string() }),
+  z.object({ type: z.literal('ask'), id: z.string(), from: z.string(), question: NodeQuestion }),
+  z.object({ type: z.literal('answer'), id: z.string(), body: z.unknown() }),
+])
 export type NodeOrder = z.infer<typeof NodeOrder>
 
 /**
@@ -20,17 +35,17 @@ export type NodeOrder = z.infer<typeof NodeOrder>
  */
 export class Nodes implements AsyncDisposable {
   readonly id: string
+  /** Where other nodes and returning callers reach this one. */
+  readonly url: string
   readonly #redis: Redis
   readonly #subscriber: Redis
-  readonly #url: string
   readonly #clock: Clock
   readonly #log: Log
   #beat: NodeJS.Timeout | null = null
 
-  /** `url`: where other nodes and returning callers reach this one. */
   constructor(id: string, url: string, redis: Redis, clock: Clock, log: Log) {
     this.id = id
-    this.#url = url
+    this.url = url
     this.#clock = clock
     this.#redis = redis
     // A subscription waits as long as it takes; nobody is waiting for it.
@@ -66,6 +81,13 @@ export class Nodes implements AsyncDisposable {
     return new Census(this.#redis).lastBeat(id)
   }
 
+  /** Ids of nodes that are alive, this one among them; at most `MOST_NODES`. */
+  async living(): Promise<string[]> {
+    const ids = await this.#redis.zrevrange(keys.beats, 0, MOST_NODES - 1)
+    const urls = await Promise.all(ids.map((id) => this.find(id)))
+    return ids.filter((_, i) => urls[i] !== null)
+  }
+
   /** False when nobody by that name is listening. */
   async order(nodeId: string, order: NodeOrder): Promise<boolean> {
     return (await this.#redis.publish(keys.nodeOrders(nodeId), JSON.stringify(order))) > 0
@@ -80,7 +102,7 @@ export class Nodes implements AsyncDisposable {
 
   readonly #sendBeat = async (): Promise<void> => {
     const stored = [
-      this.#redis.set(keys.node(this.id), this.#url, 'PX', NODE_LEASE_MS),
+      this.#redis.set(keys.node(this.id), this.url, 'PX', NODE_LEASE_MS),
       this.#redis.zadd(keys.beats, String(this.#clock.now()), this.id),
     ]
     await Promise.all(stored).catch(() => this.#log.warn({}, 'heartbeat of this node not stored'))

@@ -62,6 +62,11 @@ export class ObjectiveWatch implements AsyncDisposable {
     return Math.min(steps, this.#state?.step ?? 0)
   }
 
+  /** Where it stands, as this node knows it; null before anything was decided. */
+  get state(): ObjectiveState | null {
+    return this.#state
+  }
+
   async start(): Promise<void> {
     this.#subscriber.on('error', () => undefined)
     this.#subscriber.on('message', (_channel, text: string) => this.#learn(readState(text)))

@@ -1,6 +1,4 @@
-import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
-import { streamSSE } from 'hono/streaming'
 import type { Clock } from '../../clock.ts'
 import { FaultError } from '../../faults.ts'
 import { iso } from '../../jobs/wire.ts'
@@ -9,7 +7,7 @@ import { isEnded, type Job } from '../../media/job.ts'
 import type { JobEvent, JobStore } from '../../media/job-store.ts'
 import { follow, type JobFeed } from '../../store/jobs/job-feed.ts'
 import type { StreamSlots } from '../../store/stream-slots.ts'
-import { later, ms } from '../../units.ts'
+import { eventLine } from '../event-line.ts'
 
 export interface JobEventDeps {
   clock: Clock
@@ -19,8 +17,6 @@ export interface JobEventDeps {
   slots: StreamSlots
 }
 
-/** A sign of life for whatever stands between, and the chance to notice a reader that is gone. */
-const HEARTBEAT = ms(15_000)
 const COME_BACK_AFTER_MS = 2_000
 
 /**
@@ -34,50 +30,23 @@ export async function jobEvents(c: Context, deps: JobEventDeps, job: Job): Promi
   }
   const { tenant, keyId } = c.get('principal')
   const slot = await deps.slots.take(tenant, keyId)
-  c.header('X-Accel-Buffering', 'no')
-  const response = streamSSE(c, async (stream) => {
-    const gone = new AbortController()
-    stream.onAbort(() => gone.abort())
-    // Of a reader that takes nothing one frame is kept: the beat that finds it waiting since the beat before cuts the line.
-    let frames = 0
-    let waiting: number | null = null
-    let waitedBefore: number | null = null
-    let alarm: Disposable | null = null
-    const write = async (text: string) => {
-      const frame = ++frames
-      waiting = frame
-      await stream.write(text)
-      if (waiting === frame) waiting = null
-    }
-    const beat = () => {
-      alarm = deps.clock.at(later(deps.clock.now(), HEARTBEAT), () => {
-        if (waiting !== null && waiting === waitedBefore) return cut(c)
-        waitedBefore = waiting
-        void slot.renew()
-        if (waiting === null) void write(': still here\n\n')
-        beat()
-      })
-    }
-    try {
-      beat()
-      await write(`retry: ${COME_BACK_AFTER_MS}\n\n`)
-      for await (const event of follow(deps.jobs, deps.feed, job, after, gone.signal))
-        await write(frameOf(event, job.id))
-    } catch (error) {
-      // The reader comes back by itself, with the number of the last event it has.
-      deps.log.warn({ why: String(error) }, 'an event stream was ended')
-    } finally {
-      ;(alarm as Disposable | null)?.[Symbol.dispose]()
-      await slot[Symbol.asyncDispose]()
-    }
-  })
-  response.headers.set('Cache-Control', 'no-store')
-  return response
-}
-
-function cut(c: Context): void {
-  const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>
-  outgoing?.destroy()
+  return eventLine(
+    c,
+    deps.clock,
+    () => void slot.renew(),
+    async (line) => {
+      try {
+        await line.write(`retry: ${COME_BACK_AFTER_MS}\n\n`)
+        for await (const event of follow(deps.jobs, deps.feed, job, after, line.gone))
+          await line.write(frameOf(event, job.id))
+      } catch (error) {
+        // The reader comes back by itself, with the number of the last event it has.
+        deps.log.warn({ why: String(error) }, 'an event stream was ended')
+      } finally {
+        await slot[Symbol.asyncDispose]()
+      }
+    },
+  )
 }
 
 /** Events hold no line ends: their data is JSON. */

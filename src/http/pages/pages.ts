@@ -11,6 +11,7 @@ export interface PageDeps extends DemoDeps {
 /** Run from source, what was built lies in dist/; run from dist/, beside it. */
 const isBuilt = import.meta.filename.endsWith('.js')
 const WIDGET = new URL(isBuilt ? '../../../widget/' : '../../../dist/widget/', import.meta.url)
+const CONSOLE = new URL(isBuilt ? '../../../console/' : '../../../dist/console/', import.meta.url)
 const READER = new URL(isBuilt ? '../../../docs/' : '../../../dist/docs/', import.meta.url)
 const PAGES = new URL('../../pages/', import.meta.url)
 
@@ -41,6 +42,13 @@ export const PAGE_HEADERS = {
   'Referrer-Policy': 'no-referrer',
 } as const
 
+/** The console makes every element itself: no text of anybody's can become markup or script. It needs no microphone. */
+const CONSOLE_HEADERS = {
+  ...PAGE_HEADERS,
+  'Content-Security-Policy': cspOf({ ...POLICY, 'require-trusted-types-for': "'script'", 'trusted-types': "'none'" }),
+  'Permissions-Policy': 'microphone=(), camera=(), geolocation=()',
+} as const
+
 /** The reader of the document has pictures inside its style sheet, and styles that it writes itself. Its scripts are files. */
 const READER_HEADERS = {
   ...PAGE_HEADERS,
@@ -50,14 +58,16 @@ const READER_HEADERS = {
 /** Pages of any site may take the widget from here, also those that isolate themselves. */
 const FOR_EVERYBODY = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' } as const
 
-/** The landing page, the page about the API, and the widget's files. */
+/** The landing page, the console, the page about the API, and the widget's files. */
 export function pageRoutes(app: OpenAPIHono, deps: PageDeps): void {
   // Not kept without asking: the page is the first thing that somebody looks at after an update.
   serveAsset(app, '/', readAsset(new URL('landing.html', PAGES)), 0, PAGE_HEADERS)
+  serveAsset(app, '/console', readAsset(new URL('console.html', PAGES)), 0, CONSOLE_HEADERS)
   serveAsset(app, '/docs', readAsset(new URL('docs.html', PAGES)), 0, READER_HEADERS)
-  for (const name of ['landing.css', 'landing.js', 'docs.css', 'docs.js', 'icon.svg']) {
+  for (const name of ['landing.css', 'landing.js', 'console.css', 'docs.css', 'docs.js', 'icon.svg']) {
     serveAsset(app, `/pages/${name}`, readAsset(new URL(name, PAGES)), KEPT)
   }
+  for (const name of ['console.js', 'console.js.map']) serveBuilt(app, `/console/${name}`, name, CONSOLE, deps.log)
   for (const name of ['swagger-ui-bundle.js', 'swagger-ui.css'])
     serveBuilt(app, `/docs/${name}`, name, READER, deps.log)
   for (const name of ['parley-voice.js', 'parley-voice.mjs', 'parley-voice-audio.js']) {

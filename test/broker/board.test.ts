@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest'
+import { Board } from '../../src/broker/board.ts'
+import type { NodeReport } from '../../src/wire/console.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+
+const report = (id: string): NodeReport => ({
+  node: {
+    ...{ id, url: `http://${id}`, started_at: 0, told_at: 0, draining: false, sessions: 0, unlisted: 0 },
+    ...{ memory_bytes: 1, busy: 0, counts: { refused: [], throttled: [], ended: [] } },
+  },
+  sessions: [],
+  ended: [],
+})
+
+/** A board of two nodes; counts what is asked. */
+function boardOf(answer: (node: string) => unknown) {
+  const clock = new ManualClock()
+  const asked: string[] = []
+  const board = new Board({
+    clock,
+    nodes: { id: 'one', living: async () => ['one', 'two'] },
+    inquiries: {
+      ask: async (node) => {
+        asked.push(node)
+        return answer(node)
+      },
+    },
+    jobs: () => Promise.reject(new Error('away')),
+    money: () => Promise.reject(new Error('away')),
+  })
+  return { clock, asked, board }
+}
+
+const settled = () => new Promise(setImmediate)
+
+test('V2 nodes are asked while somebody looks, once for all who look, and not at all otherwise', async () => {
+  const { clock, asked, board } = boardOf(report)
+  await settled()
+  expect(asked).toEqual([])
+  let rounds = 0
+  const first = board.watch(() => rounds++)
+  await settled()
+  const second = board.watch(() => rounds++)
+  expect(asked).toEqual(['one', 'two'])
+  expect(rounds).toBe(2)
+  clock.pass(2_000)
+  await settled()
+  expect(asked).toHaveLength(4)
+  expect(rounds).toBe(4)
+  first[Symbol.dispose]()
+  second[Symbol.dispose]()
+  clock.pass(60_000)
+  await settled()
+  expect(asked).toHaveLength(4)
+})
+
+test('V2 a node that is silent, or speaks in words that are not known, is named, and hides none of the others', async () => {
+  const { board } = boardOf((node) => (node === 'one' ? report(node) : { hello: 1 }))
+  const seen = Promise.withResolvers<void>()
+  using _watch = board.watch(({ nodes, tick }) => {
+    expect(JSON.parse(nodes)).toMatchObject([{ id: 'one' }])
+    expect(tick).toMatchObject({ silent: ['two'], missing: ['jobs', 'money'] })
+    seen.resolve()
+  })
+  await seen.promise
+})

@@ -322,7 +322,7 @@ export class LiveSession {
 
   // ---- the caller's side ----
 
-  /** The caller's first connection. */
+  /** A connection of the caller's, the first or the next. */
   admit(peer: Peer): void {
     this.#caller.attach(peer)
     this.#outbox.attach(peer)
@@ -354,8 +354,7 @@ export class LiveSession {
     this.#isComing = false
     const replay = this.#outbox.ring?.since(seen) ?? null
     if (this.state.phase !== 'parked' || replay === null) return false
-    this.#caller.attach(peer)
-    this.#outbox.attach(peer)
+    this.admit(peer)
     this.#introduction.tell(token, true, replay.gap === null ? seen : replay.gap.to)
     this.#caller.whenReached(() => this.#introduction.arrived())
     if (replay.gap !== null) this.#outbox.tell({ type: 'parley.gap', ...replay.gap, items: this.tail.items })

@@ -14,6 +14,8 @@ import { blobName, type Storage } from '../storage/storage.ts'
 import type { BatchHold, BatchPatch, BatchStore, ResultSheet } from '../store/batches.ts'
 import type { FileStore } from '../store/files.ts'
 import type { StoreMemory } from '../store/store-memory.ts'
+import { traceparentOf } from '../traces/traceparent.ts'
+import { traced } from '../traces/tracer.ts'
 import { later, type Ms, ms } from '../units.ts'
 import { type Batch, BatchLost, type Cursor, type LineError } from './batch.ts'
 import { type BatchLine, errorsOf, type RawLine, rawLines } from './batch-lines.ts'
@@ -112,7 +114,12 @@ export class BatchWork {
     if ((await this.deps.jobs.read(this.batch.tenant, this.jobId(line))) !== null) return 'made'
     if (await this.deps.memory.isTight()) return 'full'
     try {
-      await this.deps.jobDesk.create(this.order(line, content), null, signal, { batchHold: this.#hold.token })
+      const { id, tenant } = this.batch
+      const attributes = { 'parley.batch.id': id, 'parley.tenant': tenant }
+      await traced('batch line', { attributes }, () => {
+        const order = { ...this.order(line, content), trace: traceparentOf() }
+        return this.deps.jobDesk.create(order, null, signal, { batchHold: this.#hold.token })
+      })
       return 'made'
     } catch (error) {
       if (error instanceof FaultError && error.code === 'queue_full') return 'full'

@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pcm, silence, speech } from '../../fixtures/index.ts'
+import { pages, pcm, silence, speech } from '../../fixtures/index.ts'
 import { endpointOf } from '../../src/calls/endpoint.ts'
 import { systemClock } from '../../src/clock.ts'
 import type { DialConfig, ProviderConfig } from '../../src/config/config.ts'
@@ -157,6 +158,20 @@ describe('V4 traces', () => {
     expect(booked.cost.nano).toBeGreaterThan(0)
     expect(sum(calls, NANO)).toBe(booked.cost.nano)
     expect(whole.attributes[NANO]).toBe(booked.cost.nano)
+  }, 60_000)
+
+  test('V4 each line of a batch is a trace of its own, from its making to the end of its job', async () => {
+    const input = { file_id: (await media.upload(readFileSync(pages.receipt.file))).body.id }
+    const line = { custom_id: 'a', method: 'POST', url: '/v1/jobs', body: { type: 'image.prepare', input } }
+    const lines = (await media.upload(JSON.stringify(line), '?purpose=batch')).body.id
+    const batch = { input_file_id: lines, endpoint: '/v1/jobs', completion_window: '24h' }
+    expect((await media.post('/v1/batches', batch, { 'Idempotency-Key': 'traced' })).status).toBeLessThan(300)
+    await eventually(() => expect(named(spans.all, 'job image.prepare').length).toBe(1), 20_000)
+    const whole = one(spans.all, 'job image.prepare')
+    const { traceId } = whole.spanContext()
+    const all = await spans.once(traceId, 'process parley-jobs')
+    expect(parentOf(whole)).toBe(idOf(one(all, 'batch line')))
+    expect(named(all, 'media prepare-picture').length).toBe(1)
   }, 60_000)
 
   test('V4 a drop-in is one trace, too, and tells its refusals by code', async () => {

@@ -24,7 +24,8 @@ export function documentOf(app: OpenAPIHono): Document {
   // A webhook is called by its event’s name; the library takes it for a path.
   const events = Object.entries(webhooks).map(([path, item]) => {
     const event = path.replace(/^\//, '')
-    return [event, placed(item as Item, tagOf(event))] as const
+    // Nobody shows a key for it: it is signed.
+    return [event, placed(item as Item, tagOf(event), { security: [] })] as const
   })
   const order = TAGS.map(({ name }) => name)
   const rank = ([path]: readonly [string, Item]) => order.indexOf(tagOf(path))
@@ -33,7 +34,7 @@ export function documentOf(app: OpenAPIHono): Document {
 }
 
 /** The same with every operation told which part it belongs to. */
-function placed(item: Item, tag: string): Item {
-  const operations = Object.entries(item).map(([method, operation]) => [method, { ...operation, tags: [tag] }])
+function placed(item: Item, tag: string, more: object = {}): Item {
+  const operations = Object.entries(item).map(([method, operation]) => [method, { ...operation, tags: [tag], ...more }])
   return Object.fromEntries(operations) as Item
 }

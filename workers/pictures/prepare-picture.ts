@@ -61,20 +61,20 @@ export async function preparePicture(
   const plan = isPlain
     ? asPhotograph
     : planned(planPicture(target, { size, content: seen.content, text: seen.text }, options, at))
-  const manner: Manner = {
-    formats: providerNamed(target.provider).formats,
-    isText: seen.text !== null,
-    isDrawn: seen.isDrawn,
-    isQuick: seen.text === null && size.width * size.height > LARGE_PIXELS,
-  }
+  const { formats, maxBytes } = providerNamed(target.provider)
   const pictures: PictureFile[] = []
   for (const [i, open] of (await openPieces(original, seen.view, plan.pieces)).entries()) {
     const piece = plan.pieces[i] as PicturePlan['pieces'][0]
     const isTiny = piece.size.width * piece.size.height <= TINY_PIXELS
-    const usual = { ...manner, isDrawn: manner.isDrawn || isTiny }
-    const encoded = await encodeWithin(open, usual, {
+    const manner: Manner = {
+      formats,
+      xHeight: seen.text === null ? null : (seen.text.xHeight * piece.size.width) / piece.box.width,
+      isDrawn: seen.isDrawn || isTiny,
+      isQuick: seen.text === null && size.width * size.height > LARGE_PIXELS,
+    }
+    const encoded = await encodeWithin(open, manner, {
       asItCame: plan.untouched ? bytes : null,
-      most: providerNamed(target.provider).maxBytes ?? null,
+      most: maxBytes ?? null,
     })
     const tokens = tokensOf({ ...target, detail: plan.detail }, piece.size.width, piece.size.height, at).tokens
     pictures.push(await save(encoded, into, i, { ...piece.size, detail: detailFor(target, plan), tokens }))

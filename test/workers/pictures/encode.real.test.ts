@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { encodeWithin } from '../../../workers/pictures/encode.ts'
 import { photograph } from './pictures.ts'
 
-const MANNER = { formats: ['jpeg'], isText: false, isDrawn: false, isQuick: false } as const
+const MANNER = { formats: ['jpeg'], xHeight: null, isDrawn: false, isQuick: false } as const
 const picture = await photograph(600, 400)
 const open = () => sharp(picture)
 const bytesWithin = async (asItCame: number | null, most: number | null) =>
@@ -21,4 +21,10 @@ test('Q4 where neither tokens nor bytes are saved no quality is lost, within wha
   expect(await bytesWithin(usual, null)).toBeGreaterThan(usual)
   expect(await bytesWithin(usual + 1, null)).toBe(usual)
   expect(await bytesWithin(usual, usual)).toBe(usual)
+})
+
+test('Q4 letters of few pixels keep more of them', async () => {
+  const sent = async (xHeight: number) =>
+    (await encodeWithin(open, { ...MANNER, formats: ['webp'], xHeight }, { asItCame: null, most: null })).data.length
+  expect(await sent(6)).toBeGreaterThan(await sent(8))
 })

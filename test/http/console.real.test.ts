@@ -258,6 +258,14 @@ describe('what operators see', () => {
     }
   })
 
+  test('S7 a console that looks does not hold up a node that stops', async () => {
+    const leaving = await Parley.start({ store: here.store })
+    using live = await Reader.open(leaving.url)
+    await live.until<Tick>('tick')
+    await leaving[Symbol.asyncDispose]()
+    await expect(live.until<Tick>('no such event')).rejects.toThrow()
+  })
+
   test('V2 while Redis is away a node still tells of its own sessions, and says what is missing', async () => {
     await using alone = await Parley.start()
     using caller = await Caller.connect(alone.door('model=gpt-realtime&parley=1'), demo.key)

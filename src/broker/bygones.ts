@@ -4,7 +4,7 @@ import type { EndedRow, Timeline } from '../wire/console.ts'
 import type { LiveSession } from './live-session.ts'
 import type { SessionTimeline } from './session-timeline.ts'
 
-/** Sessions that have ended and are still told of, the newest: under 1 MB with their time lines. */
+/** Sessions that have ended and are still told of, the newest: about 1 MB with their time lines. */
 const MOST = 100
 
 /** What is left to say about sessions of this node that are over. */

@@ -5,7 +5,7 @@ import type { Timeline, TimelineEntry } from '../wire/console.ts'
 import type { ParleyServerEvent } from '../wire/parley-events.ts'
 import { child, count, type Loose, text } from './provider-events.ts'
 
-/** Moments kept of one session, the newest: about 8 kB when there are so many. */
+/** Moments kept of one session, the newest: 11 kB when there are so many, under 1 kB where nobody speaks. */
 export const MOST_MOMENTS = 100
 
 /** Events that tell how a conversation goes. Deltas and audio are no moments, and whatever else a peer calls an event is its own text. */

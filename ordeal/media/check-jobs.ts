@@ -41,7 +41,8 @@ function checkEnds({ orders }: MediaEvidence, seen: ReadonlyMap<string, JobSeen>
     const order = orders.get(job.id)
     if (job.ended_at === null || !ENDS.includes(job.status)) broken.push(`${job.id} is ${job.status}`)
     if (order?.end != null && order.end !== job.status) broken.push(`${job.id} was ${order.end} and is ${job.status}`)
-    if (job.status === 'canceled' && order?.askedToCancel === false) broken.push(`${job.id} was canceled by nobody`)
+    if (job.status === 'canceled' && order?.askedToCancel === false)
+      broken.push(`${job.id} was canceled by nobody: ${job.error?.code}`)
     if (job.error?.code === 'internal') broken.push(`${job.id} failed for a reason of ours`)
   }
   const found = [...counts].map(([status, count]) => `${count} ${status}`).join(', ')

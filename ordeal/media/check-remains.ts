@@ -30,6 +30,7 @@ async function checkRest({ redis, premises }: MediaEvidence): Promise<Finding> {
       for (const what of [
         'ready',
         'ready:low',
+        'ready:again',
         'sent',
         'slots',
         'handed',

@@ -94,11 +94,12 @@ async function play(scene: Plot, seed: number): Promise<void> {
 
 /** What the keys say, in the model's words. */
 async function stored(root: string, id: string): Promise<unknown> {
-  const [raw, alarm, lease, ready, news] = await Promise.all([
+  const [raw, alarm, lease, ready, again, news] = await Promise.all([
     redis.hgetall(`${root}:job:${id}`),
     redis.zscore(`${root}:jobs:alarms`, id),
     redis.zscore(`${root}:jobs:slots`, id),
     redis.zscore(`${root}:jobs:ready`, id),
+    redis.zscore(`${root}:jobs:ready:again`, id),
     redis.zcard(`${root}:jobs:news`),
   ])
   const text = (name: string) => (raw[name] === undefined || raw[name] === '' ? null : raw[name])
@@ -122,7 +123,7 @@ async function stored(root: string, id: string): Promise<unknown> {
     mustEnd: number('mustEnd'),
     alarm: alarm === null ? null : Number(alarm),
     lease: lease === null ? null : Number(lease),
-    isReady: ready !== null,
+    isReady: ready !== null || again !== null,
     news,
   }
 }

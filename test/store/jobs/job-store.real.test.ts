@@ -4,6 +4,7 @@ import { newId } from '../../../src/media/ids.ts'
 import type { Job } from '../../../src/media/job.ts'
 import type { JobHold, JobOutcome } from '../../../src/media/job-store.ts'
 import { type BatchHold, BatchStore } from '../../../src/store/batches.ts'
+import { BackOffice } from '../../../src/store/jobs/back-office.ts'
 import { follow, JobFeed } from '../../../src/store/jobs/job-feed.ts'
 import { RedisJobStore } from '../../../src/store/jobs/redis-job-store.ts'
 import { connectForQueue } from '../../../src/store/redis.ts'
@@ -72,6 +73,22 @@ test('Q1 only whoever holds a batch makes jobs of it, and each is counted once',
   expect(await make(held, job)).toMatchObject({ type: 'created' })
   expect(await make(held, job)).toMatchObject({ type: 'created', job: { id: job.id } })
   expect(await batches.read('lines', head.id)).toMatchObject({ made: 1 })
+})
+
+test('Q7 a job that had its turn before comes before those of its tenant that have not had theirs', async () => {
+  const office = new BackOffice(own.store.redis, { limits: () => jobLimits, queue: () => queueConfig })
+  const first = await begun('turns')
+  const later = [newJob('turns', now()), newJob('turns', now()), newJob('turns', now(), { priority: 'low' })]
+  for (const job of later) await store.create(job, null, ms(1))
+  expect(await store.postpone(first, late, ms(0))).toBe('queued')
+  expect(await store.place('turns', first.job.id)).toMatchObject({ position: 1 })
+  expect(await store.place('turns', later[2]?.id ?? '')).toMatchObject({ position: 4 })
+  const claimed = (await office.claim('turns')).map(({ id }) => id)
+  expect([claimed.length, claimed[0], claimed[3]]).toEqual([4, first.job.id, later[2]?.id])
+  // So does one that the queue has lost.
+  const lost = { where: 'sent' as const, id: later[2]?.id ?? '', dispatch: 1 }
+  expect(await office.resend('turns', lost)).toBe(true)
+  expect((await office.claim('turns')).map(({ id }) => id)).toEqual([lost.id])
 })
 
 test('Q7 a tenant has no more waiting jobs than it may', async () => {

@@ -71,7 +71,7 @@ test('Q1 whatever replies get lost, each change is made once, told once and coun
   expect(await direct.zcard(`${root}:jobs:news`)).toBe(5 * JOBS)
   expect(await direct.hgetall(`${root}:batch:${batch.id}`)).toEqual({ succeeded: String(JOBS) })
   expect(await direct.hget(`${root}:batch:${batch.id}:record`, 'made')).toBe(String(JOBS))
-  for (const index of ['ready', 'sent', 'slots', 'handed', 'alarms', 'in:queued', 'in:processing']) {
+  for (const index of ['ready', 'ready:again', 'sent', 'slots', 'handed', 'alarms', 'in:queued', 'in:processing']) {
     expect(await direct.zcard(`${root}:jobs:${index}`), index).toBe(0)
   }
 }, 60_000)

@@ -3,16 +3,15 @@
   Returns  { place from 1, jobs begun lately, in how many ms } or false where it does not wait
   Other tenants are in neither number: the fair order gives each its own pace. ]]
 local id = ARGV[4]
-local sent = redis.call('ZRANK', jobsKey('sent'), id)
-local place = sent
-if not place then
-  local ready = redis.call('ZRANK', jobsKey('ready'), id)
-  if ready then place = redis.call('ZCARD', jobsKey('sent')) + ready end
+local before, place = 0, false
+for _, name in ipairs({ 'sent', 'ready:again', 'ready', 'ready:low' }) do
+  local rank = redis.call('ZRANK', jobsKey(name), id)
+  if rank then
+    place = before + rank
+    break
+  end
+  before = before + redis.call('ZCARD', jobsKey(name))
 end
-if not place then
-  local low = redis.call('ZRANK', jobsKey('ready:low'), id)
-  if not low then return false end
-  place = redis.call('ZCARD', jobsKey('sent')) + redis.call('ZCARD', jobsKey('ready')) + low
-end
+if not place then return false end
 local oldest = redis.call('LINDEX', jobsKey('pace'), -1)
 return { place + 1, redis.call('LLEN', jobsKey('pace')), oldest and now - tonumber(oldest) or 0 }

@@ -5,7 +5,8 @@
              :job:<id>:parts    SET     parts of it that are done, with expiry
              :jobs              ZSET    ids, which grow with time, score 0
              :jobs:in:<status>  ZSET    the same by status; a batch's own in :batch:<id>:jobs
-             :jobs:ready        ZSET    the outbox: id → epoch ms from which on it may be sent to the queue; :ready:low comes after
+             :jobs:ready        ZSET    the outbox: id → epoch ms from which on it may be sent to the queue; :ready:again, of
+                                        those that had their turn before, comes first and :ready:low last
              :jobs:sent         ZSET    in the queue and not begun: id → epoch ms at which to look whether the queue knows it
              :jobs:slots        ZSET    running: id → lease end (epoch ms)
              :jobs:handed       ZSET    its parts are being done: id → epoch ms at which to look
@@ -97,6 +98,7 @@ local ANNOUNCED = { queued = 'queued', processing = 'started', succeeded = 'succ
 local function leaveAll(id)
   redis.call('ZREM', jobsKey('ready'), id)
   redis.call('ZREM', jobsKey('ready:low'), id)
+  redis.call('ZREM', jobsKey('ready:again'), id)
   redis.call('ZREM', jobsKey('sent'), id)
   redis.call('ZREM', jobsKey('slots'), id)
   redis.call('ZREM', jobsKey('handed'), id)
@@ -149,6 +151,12 @@ local function line(id, priority, at)
   redis.call('PUBLISH', 'parley:jobs:ready', string.match(KEYS[1], '{t:(.*)}'))
 end
 
+-- The same for one that had its turn before: a backlog of its own tenant must not keep it until its time is over.
+local function again(id, at)
+  redis.call('ZADD', jobsKey('ready:again'), at, id)
+  redis.call('PUBLISH', 'parley:jobs:ready', string.match(KEYS[1], '{t:(.*)}'))
+end
+
 local function countInBatch(batch, status, by)
   if batch and batch ~= '' then redis.call('HINCRBY', KEYS[1] .. ':batch:' .. batch, status, by) end
 end
@@ -190,7 +198,7 @@ local function requeue(job, at, fields)
   -- Once begun it cannot expire, only be late.
   local began = rest[4] and rest[4] ~= ''
   alarm(id, began and rest[4] or earliest(rest[2], rest[3]))
-  line(id, rest[1], at)
+  if began then again(id, at) else line(id, rest[1], at) end
 end
 
 -- A record as a flat list of names and values; false where there is none.

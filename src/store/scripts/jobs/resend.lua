@@ -3,7 +3,7 @@
   Writes   what `requeue` does
   Returns  1 put back, 0 it has moved on meanwhile
   A script because it may begin or end between being missed and being sent again. ]]
-local job = read(ARGV[4], 'dispatch', 'handed', 'priority')
+local job = read(ARGV[4], 'dispatch', 'handed')
 if not job or job.dispatch ~= ARGV[5] then return 0 end
 if job.status == 'processing' and job.handed == '1' then
   requeue(job, now, { 'handed', 0, 'progress', AT_REST })
@@ -13,5 +13,5 @@ if job.status ~= 'queued' or not redis.call('ZSCORE', jobsKey('sent'), job.id) t
 -- It has never ceased to wait: nothing is told to anybody.
 redis.call('ZREM', jobsKey('sent'), job.id)
 redis.call('HINCRBY', jobKey(job.id), 'dispatch', 1)
-line(job.id, job.priority, now)
+again(job.id, now)
 return 1

@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
 /** Whole processes and a browser where no deadline is measured from outside. */
-const WIDE = ['console', 'docs', 'flood', 'landing', 'readme', 'voice-looks'].map((name) => `test/e2e/${name}.test.ts`)
+const WIDE = ['clients-*', 'console', 'docs', 'flood', 'landing', 'readme', 'voice-looks'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+)
 
 /**
  * `unit`: pure, in parallel. `real`: real Redis, sockets, workers, one file beside another. `wide`: whole processes, one

@@ -15,9 +15,9 @@ const steps = [
   { name: 'types', args: [bin('typescript', 'bin/tsc'), '--noEmit'] },
   { name: 'browser', args: [bin('typescript', 'bin/tsc'), '--noEmit', '-p', 'tsconfig.browser.json'] },
   { name: 'build', args: [join(root, 'scripts', 'build.mjs')] },
-  // Two files at a time: much of what they do is to wait, and left alone vitest leaves a machine of two cores half idle.
+  // Some files at a time: much of what they do is to wait, and left alone vitest leaves a machine of two cores half idle.
   { name: 'unit', vitest: 'unit', workers: 2 },
-  { name: 'real', vitest: 'real', workers: 2 },
+  { name: 'real', vitest: 'real', workers: 3 },
   { name: 'wide', vitest: 'wide', workers: 2 },
   { name: 'e2e', vitest: 'e2e' },
   { name: 'docker', args: [join(root, 'scripts', 'docker-steps.mjs')] },

@@ -11,7 +11,7 @@ import { finished, forAll, mediaWorld } from '../../support/media-workers.ts'
 import { Parley, policy } from '../../support/parley.ts'
 
 const CHILD = fileURLToPath(new URL('../../support/batch-child.ts', import.meta.url))
-const LINES = 1_500
+const LINES = 600
 const plans = { default: { jobs: { requestsPerMinute: null, running: 50 } } }
 const names = Array.from({ length: LINES }, (_, i) => `line-${i}`)
 const input = names

@@ -44,6 +44,17 @@ describe('the console', () => {
     await tab.locator('html[data-live]').waitFor()
     return tab
   }
+  /** Nothing that axe complains of, and nothing wider than the screen. */
+  async function flawless(tab: Tab, what: string): Promise<void> {
+    await tab.evaluate(axe)
+    const found = await tab.evaluate(async () => {
+      const { violations } = await (globalThis as never as Axe).axe.run()
+      return violations.map(({ id, nodes }) => `${id} ${nodes.map(({ html }) => html.slice(0, 120)).join(' ')}`)
+    })
+    const width = tab.viewportSize()?.width ?? 0
+    const across = await tab.locator('body').evaluate((body: { scrollWidth: number }) => body.scrollWidth)
+    expect({ found, isWide: across > width }, what).toEqual({ found: [], isWide: false })
+  }
   const visit = (tab: Tab, page: string) => tab.locator(`nav a[href="#${page}"]`).click()
   const introduced = async (caller: Caller) => String((await caller.next('parley.session')).session_id)
   const callIn = () => Caller.connect(parley.door('model=gpt-realtime&parley=1'), demo.key)
@@ -154,18 +165,7 @@ describe('the console', () => {
       const tab = await open('overview', { viewport: { width, height: 800 }, colorScheme })
       tab.on('console', (message) => void (message.type() === 'error' && complaints.push(message.text())))
       tab.on('request', (request) => hosts.add(new URL(request.url()).origin))
-      await tab.evaluate(axe)
-      const look = async (name: string) => {
-        const found = await tab.evaluate(async () => {
-          const { violations } = await (globalThis as never as Axe).axe.run()
-          return violations.map(({ id, nodes }) => `${id} ${nodes.map(({ html }) => html.slice(0, 120)).join(' ')}`)
-        })
-        const across = await tab.locator('body').evaluate((body: { scrollWidth: number }) => body.scrollWidth)
-        expect({ found, isWide: across > width }, `${name} ${width} ${colorScheme}`).toEqual({
-          found: [],
-          isWide: false,
-        })
-      }
+      const look = (name: string) => flawless(tab, `${name} ${width} ${colorScheme}`)
       for (const page of PAGES) {
         await visit(tab, page)
         await tab.locator('main h1').waitFor()
@@ -179,7 +179,10 @@ describe('the console', () => {
             .getByRole('button', { name: /^Open job/ })
             .first()
             .waitFor()
-        if (page === 'spend') await tab.locator('canvas').first().waitFor()
+        if (page === 'spend') {
+          await tab.locator('canvas').first().waitFor()
+          for (const table of await tab.locator('summary:visible', { hasText: 'As a table' }).all()) await table.click()
+        }
         await look(page)
       }
       await visit(tab, 'sessions')
@@ -192,6 +195,19 @@ describe('the console', () => {
       await tab.getByRole('dialog').getByRole('button', { name: 'End session' }).click()
       await tab.getByRole('dialog', { name: /\?$/ }).waitFor()
       await look('the question')
+      await tab.keyboard.press('Escape')
+      await tab.keyboard.press('Escape')
+      await visit(tab, 'jobs')
+      await tab
+        .getByRole('button', { name: /^Open job/ })
+        .first()
+        .click()
+      await tab.getByRole('dialog').getByText('Asked for').first().waitFor()
+      await look('a job')
+      await tab.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
+      await tab.getByRole('button', { name: 'Sign out' }).click()
+      await tab.getByLabel('Admin key').waitFor()
+      await look('the sign-in')
       expect(complaints).toEqual([])
       expect([...hosts]).toEqual([parley.url])
       await tab.close()

@@ -39,6 +39,8 @@ export class Board implements Disposable {
   #isRunning = false
   #isOver = false
   #rounds = 0
+  /** What each living node said last: one that is slow to answer still has its sessions. */
+  #said = new Map<string, NodeReport>()
 
   constructor(deps: BoardDeps) {
     this.#deps = deps
@@ -69,6 +71,7 @@ export class Board implements Disposable {
     this.#alarm?.[Symbol.dispose]()
     this.#alarm = null
     this.#state = null
+    this.#said.clear()
   }
 
   async #round(): Promise<void> {
@@ -96,7 +99,7 @@ export class Board implements Disposable {
     // While Redis is away this node can still speak for itself.
     const ids = living === null ? [nodes.id] : [...new Set([nodes.id, ...living])]
     const answers = await Promise.all(ids.map((id) => this.#ask(id)))
-    const reports = answers.filter((report) => report !== null)
+    const reports = this.#lastOf(ids, answers)
     const missing: Tick['missing'] = []
     if (living === null) missing.push('nodes')
     if (jobsNow === null) missing.push('jobs')
@@ -116,6 +119,15 @@ export class Board implements Disposable {
         missing,
       },
     }
+  }
+
+  /** Those that did not answer come first: a session that has left one of them is where the others say. */
+  #lastOf(ids: readonly string[], answers: readonly (NodeReport | null)[]): NodeReport[] {
+    const now = new Map(ids.flatMap((id, i) => (answers[i] == null ? [] : [[id, answers[i]] as const])))
+    const before = ids.flatMap((id) => (now.has(id) ? [] : (this.#said.get(id) ?? [])))
+    const reports = [...before, ...now.values()]
+    this.#said = new Map(reports.map((report) => [report.node.id, report]))
+    return reports
   }
 
   /** Null for a node that does not answer, or in words that this one does not know. */

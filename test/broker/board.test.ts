@@ -13,12 +13,12 @@ const report = (id: string): NodeReport => ({
 })
 
 /** A board of two nodes; counts what is asked. */
-function boardOf(answer: (node: string) => unknown) {
+function boardOf(answer: (node: string) => unknown, living: readonly string[] = ['one', 'two']) {
   const clock = new ManualClock()
   const asked: string[] = []
   const board = new Board({
     clock,
-    nodes: { id: 'one', living: async () => ['one', 'two'] },
+    nodes: { id: 'one', living: async () => [...living] },
     inquiries: {
       ask: async (node) => {
         asked.push(node)
@@ -63,4 +63,25 @@ test('V2 a node that is silent, or speaks in words that are not known, is named,
     seen.resolve()
   })
   await seen.promise
+})
+
+test('V2 what a node said last is told while it is silent, and not when it lives no more', async () => {
+  const living = ['one', 'two']
+  let isSilent = false
+  const { clock, board } = boardOf((node) => (node === 'two' && isSilent ? null : report(node)), living)
+  const seen: { nodes: string[]; silent: readonly string[] }[] = []
+  using _watch = board.watch(({ nodes, tick }) => {
+    seen.push({ nodes: (JSON.parse(nodes) as NodeReport['node'][]).map(({ id }) => id).sort(), silent: tick.silent })
+  })
+  const round = async () => {
+    clock.pass(2_000)
+    await settled()
+    return seen.at(-1)
+  }
+  await settled()
+  isSilent = true
+  expect(await round()).toEqual({ nodes: ['one', 'two'], silent: ['two'] })
+  expect(await round()).toEqual({ nodes: ['one', 'two'], silent: ['two'] })
+  living.pop()
+  expect(await round()).toEqual({ nodes: ['one'], silent: [] })
 })

@@ -6,12 +6,16 @@ import type { EndedRow, JobsNow, LiveRow, MoneyNow, NodeView, SessionsNews, Tick
 import { Caller } from '../support/caller.ts'
 import { JobHand } from '../support/job-hand.ts'
 import { newJob } from '../support/jobs.ts'
+import { NodeProcess } from '../support/node-process.ts'
 import { admin, demo, other, Parley } from '../support/parley.ts'
+import { PrivateRedis } from '../support/private-redis.ts'
 
 const SECRET_WORDS = 'Nobody but the two of us may know this sentence.'
 
 /** What the live stream has told, event by event. */
 class Reader implements Disposable {
+  /** Sessions that were told to be gone. */
+  readonly gone = new Set<string>()
   readonly #stop = new AbortController()
   readonly #parts: AsyncIterator<string>
   #rest = ''
@@ -38,7 +42,9 @@ class Reader implements Disposable {
       for (let end = this.#rest.indexOf('\n\n'); end >= 0; end = this.#rest.indexOf('\n\n')) {
         const [, event, text] = /^event: (\w+)\ndata: (.*)$/.exec(this.#rest.slice(0, end)) ?? []
         this.#rest = this.#rest.slice(end + 2)
-        if (event !== name || text === undefined) continue
+        if (text === undefined) continue
+        if (event === 'sessions') for (const id of (JSON.parse(text) as SessionsNews).gone) this.gone.add(id)
+        if (event !== name) continue
         const data = JSON.parse(text) as T
         if (wanted(data)) return data
       }
@@ -264,6 +270,26 @@ describe('what operators see', () => {
     await live.until<Tick>('tick')
     await leaving[Symbol.asyncDispose]()
     await expect(live.until<Tick>('no such event')).rejects.toThrow()
+  })
+
+  test('V2 a node that stands still is named, and its sessions stay where they are until it is known to be gone', async () => {
+    await using stack = new AsyncDisposableStack()
+    const { url: redis } = stack.use(await PrivateRedis.start())
+    const options = { provider: here.loopback.baseUrl, redis, only: 'broker' } as const
+    const [shown, frozen] = await Promise.all([NodeProcess.start(options, stack), NodeProcess.start(options, stack)])
+    using caller = await Caller.connect(frozen.door('model=gpt-realtime&parley=1'), demo.key)
+    const id = await introduced(caller)
+    using live = await Reader.open(shown.url)
+    const { node } = await live.session(id)
+    frozen.kill('SIGSTOP')
+    await live.until<Tick>('tick', ({ silent }) => silent.includes(node))
+    expect((await live.until<NodeView[]>('nodes')).map((view) => view.id)).toContain(node)
+    expect(live.gone).not.toContain(id)
+    frozen.kill('SIGCONT')
+    await live.until<Tick>('tick', ({ silent }) => !silent.includes(node))
+    await caller.ask('are you back?')
+    expect((await live.session(id, ({ usage }) => usage.responses === 1)).node).toBe(node)
+    expect(live.gone).not.toContain(id)
   })
 
   test('V2 while Redis is away a node still tells of its own sessions, and says what is missing', async () => {

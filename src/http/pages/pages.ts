@@ -58,13 +58,16 @@ const READER_HEADERS = {
 /** Pages of any site may take the widget from here, also those that isolate themselves. */
 const FOR_EVERYBODY = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' } as const
 
+/** As the page asks for them: each may override the ones before. */
+const CONSOLE_STYLES = ['base', 'parts', 'tables', 'sheets', 'phone'].map((part) => `console-${part}.css`)
+
 /** The landing page, the console, the page about the API, and the widget's files. */
 export function pageRoutes(app: OpenAPIHono, deps: PageDeps): void {
   // Not kept without asking: the page is the first thing that somebody looks at after an update.
   serveAsset(app, '/', readAsset(new URL('landing.html', PAGES)), 0, PAGE_HEADERS)
   serveAsset(app, '/console', readAsset(new URL('console.html', PAGES)), 0, CONSOLE_HEADERS)
   serveAsset(app, '/docs', readAsset(new URL('docs.html', PAGES)), 0, READER_HEADERS)
-  for (const name of ['landing.css', 'landing.js', 'console.css', 'docs.css', 'docs.js', 'icon.svg']) {
+  for (const name of [...CONSOLE_STYLES, 'landing.css', 'landing.js', 'docs.css', 'docs.js', 'icon.svg']) {
     serveAsset(app, `/pages/${name}`, readAsset(new URL(name, PAGES)), KEPT)
   }
   for (const name of ['console.js', 'console.js.map']) serveBuilt(app, `/console/${name}`, name, CONSOLE, deps.log)

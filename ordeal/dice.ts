@@ -1,9 +1,12 @@
-/** Chance that can be repeated: the same seed gives the same throws (mulberry32). */
+import { dice } from '../fixtures/dice.ts'
+
+/** Chance that can be repeated: the same seed gives the same throws. */
 export class Dice {
-  #a: number
+  /** From 0 up to, not including, 1. */
+  readonly next: () => number
 
   constructor(seed: number) {
-    this.#a = seed | 0
+    this.next = dice(seed)
   }
 
   /** Dice of their own for one part of the plan, so that a change in one part leaves the others as they were. */
@@ -11,14 +14,6 @@ export class Dice {
     let hash = seed | 0
     for (const letter of part) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x9e3779b1)
     return new Dice(hash)
-  }
-
-  /** From 0 up to, not including, 1. */
-  next(): number {
-    this.#a = (this.#a + 0x6d2b79f5) | 0
-    let t = Math.imul(this.#a ^ (this.#a >>> 15), 1 | this.#a)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
   }
 
   /** A whole number from `low` to `high`, both included. */

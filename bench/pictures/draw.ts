@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
+import { dice } from '../../fixtures/dice.ts'
 import { openChromium } from '../../test/support/chromium.ts'
 import { photograph } from '../../test/workers/pictures/pictures.ts'
-import { dice, drawnPages, type Page } from './pages.ts'
+import { drawnPages, type Page } from './pages.ts'
 
 /** Photographs made beside the pages: 12 megapixels, a camera's half size, a small one. */
 const PHOTOGRAPHS = [

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import sharp from 'sharp'
+import { dice } from '../../fixtures/dice.ts'
 import { photograph } from '../../test/workers/pictures/pictures.ts'
-import { dice } from './pages.ts'
 
 const WIDTH = 960
 const HEIGHT = 540

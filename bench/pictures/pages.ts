@@ -1,3 +1,5 @@
+import { dice } from '../../fixtures/dice.ts'
+
 /** A page as HTML, and how wide it is shown. */
 export interface Page {
   readonly name: string
@@ -19,17 +21,6 @@ const WORDS = STORY.join(' ')
   .replace(/[^A-Za-z ]/g, '')
   .split(' ')
 const FONTS = ['serif', 'sans-serif', 'monospace', 'DejaVu Serif', 'DejaVu Sans', 'DejaVu Sans Mono']
-
-/** Small numbers that look random and are the same in every run. */
-export function dice(seed: number): () => number {
-  let a = seed
-  return () => {
-    a = (a + 0x6d2b79f5) | 0
-    let t = Math.imul(a ^ (a >>> 15), 1 | a)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 type Draw = (font: string, size: number, random: () => number) => string
 

@@ -1,3 +1,4 @@
+import { limitsSpending } from '../limits/accounts.ts'
 import { fullest, type Level, levelsOf } from '../limits/buckets.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
 import type { Account } from '../limits/limits.ts'
@@ -5,8 +6,6 @@ import type { SessionHead } from '../store/session-records.ts'
 
 /** Sessions looked at in one round; the others keep what was seen of them until it is their turn. */
 const SESSIONS_A_ROUND = 250
-/** Accounts that one script looks at: about 2 ms of Redis's time. */
-const ACCOUNTS_A_SCRIPT = 100
 
 /** The fullest token bucket and the fullest budget of a session. */
 export interface SessionLevels {
@@ -51,7 +50,7 @@ export class BucketWatch {
     const from = this.#turn < heads.length ? this.#turn : 0
     const turn = heads.slice(from, from + SESSIONS_A_ROUND)
     this.#turn = from + turn.length
-    const limited = turn.map((head) => ({ id: head.id, accounts: this.#accountsOf(head).filter(isLimited) }))
+    const limited = turn.map((head) => ({ id: head.id, accounts: this.#accountsOf(head).filter(limitsSpending) }))
     const levels = await this.#levels(limited.flatMap(({ accounts }) => accounts))
     const alive = new Set(heads.map(({ id }) => id))
     const seen = new Map([...this.#seen].filter(([id]) => alive.has(id)))
@@ -65,17 +64,10 @@ export class BucketWatch {
 
   async #levels(accounts: readonly Account[]): Promise<Map<string, Level[]>> {
     const distinct = [...new Map(accounts.map((account) => [nameOf(account), account])).values()]
-    const levels = new Map<string, Level[]>()
-    for (let i = 0; i < distinct.length; i += ACCOUNTS_A_SCRIPT) {
-      const states = await this.#store.state(distinct.slice(i, i + ACCOUNTS_A_SCRIPT))
-      for (const state of states) levels.set(`${state.kind}:${state.id}`, levelsOf(state))
-    }
-    return levels
+    const states = await this.#store.state(distinct)
+    return new Map(states.map((state) => [nameOf(state), levelsOf(state)]))
   }
 }
 
 /** One account may have different limits for sessions of different plans; the levels of the last one asked for are shown. */
-const nameOf = ({ kind, id }: Account) => `${kind}:${id}`
-
-const isLimited = ({ limits }: Account) =>
-  limits.tokensPerMinute !== null || limits.budget !== null || limits.perDay !== null || limits.perMonth !== null
+const nameOf = ({ kind, id }: Pick<Account, 'kind' | 'id'>) => `${kind}:${id}`

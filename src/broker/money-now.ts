@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
+import { limitsSpending } from '../limits/accounts.ts'
 import { levelsOf } from '../limits/buckets.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
 import { burnLine } from '../limits/objective.ts'
@@ -12,8 +13,6 @@ import { accountsOfViewer } from './session-accounts.ts'
 /** Tenants whose budgets are looked at, and those shown. */
 const MOST_TENANTS = 1_000
 const MOST_SHOWN = 50
-/** Accounts that one script looks at: about 2 ms of Redis's time. */
-const ACCOUNTS_A_SCRIPT = 100
 
 export interface MoneyNowDeps {
   config(): Config
@@ -31,14 +30,11 @@ export async function moneyNow(deps: MoneyNowDeps): Promise<MoneyNow> {
   const tenants = [...config.tenants.keys()].slice(0, MOST_TENANTS)
   const accounts = [null, ...tenants.map((tenant) => ({ tenant }))]
     .flatMap((viewer) => accountsOfViewer(config, viewer))
-    .filter(({ limits }) => limits.tokensPerMinute !== null || limits.perDay !== null || limits.perMonth !== null)
-  const budgets: Budget[] = []
-  for (let i = 0; i < accounts.length; i += ACCOUNTS_A_SCRIPT) {
-    for (const state of await deps.limits.state(accounts.slice(i, i + ACCOUNTS_A_SCRIPT))) {
-      const account = state.kind as Budget['account']
-      budgets.push(...levelsOf(state).map(({ limit, cap, used }) => ({ account, id: state.id, limit, cap, used })))
-    }
-  }
+    .filter(limitsSpending)
+  const budgets = (await deps.limits.state(accounts)).flatMap((state) => {
+    const account = state.kind as Budget['account']
+    return levelsOf(state).map(({ limit, cap, used }): Budget => ({ account, id: state.id, limit, cap, used }))
+  })
   const share = ({ cap, used }: Budget) => (cap === 0 ? 1 : used / cap)
   return {
     spent_today_nano_usd: Math.max(0, await deps.spentToday()),

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Config, PlanConfig } from '../config/config.ts'
 import { FaultError } from '../faults.ts'
+import { limitsSpending } from '../limits/accounts.ts'
 import type { LimitStore } from '../limits/limit-store.ts'
 import type { Account, BudgetLevel, Refusal } from '../limits/limits.ts'
 import { findPrice, type Offer } from '../meter/find-price.ts'
@@ -105,7 +106,7 @@ export class Till {
       money.settled(record, settled),
     )
     const plan = this.#deps.config().plans.get(head.plan)
-    const isLimited = plan !== undefined && accounts.some(limits)
+    const isLimited = plan !== undefined && accounts.some(limitsSpending)
     const money = new SessionMoney({
       books,
       turns,
@@ -151,10 +152,6 @@ export class Till {
 }
 
 const pick = ({ action, account, limit }: ParleyThrottled) => ({ action, account, limit })
-
-function limits({ limits: of }: Account): boolean {
-  return of.tokensPerMinute !== null || of.budget !== null || of.perDay !== null || of.perMonth !== null
-}
 
 function lowestRate(accounts: readonly Account[]): Tokens | null {
   const rates = accounts.flatMap((account) => account.limits.tokensPerMinute ?? [])

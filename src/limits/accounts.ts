@@ -97,3 +97,9 @@ const NOTHING: AccountLimits = {
 }
 /** Limits that let nothing through. */
 export const NOTHING_ALLOWED: ScopeLimits = { session: NOTHING, user: NOTHING, tenant: NOTHING }
+
+/** Does it limit tokens or money, beside how many sessions there may be? */
+export function limitsSpending({ limits }: Account): boolean {
+  const { tokensPerMinute, budget, perDay, perMonth } = limits
+  return tokensPerMinute !== null || budget !== null || perDay !== null || perMonth !== null
+}

@@ -16,9 +16,10 @@ import {
   withLimitScripts,
 } from './limit-scripts.ts'
 
-/** Sessions renewed, and leases ended, by one call of a script: some milliseconds of Redis's time at most. */
+/** Sessions renewed, leases ended and accounts looked at by one call of a script: some milliseconds of Redis's time at most. */
 const BEAT_CHUNK = 200
 const REAP_CHUNK = 100
+const STATE_CHUNK = 100
 
 export interface RedisLimitStoreOptions {
   /** In place of Redis's own time, for tests in simulated time. */
@@ -113,8 +114,13 @@ export class RedisLimitStore implements LimitStore {
 
   async state(accounts: readonly Account[]): Promise<AccountState[]> {
     const now = await this.#instant()
-    const states = await fromStore(this.#redis.limitsState(this.root, now, ...accounts.map(spell)))
-    return states.map((state, i) => stateFrom(state, accounts[i] as Account, now))
+    const states: AccountState[] = []
+    for (let from = 0; from < accounts.length; from += STATE_CHUNK) {
+      const chunk = accounts.slice(from, from + STATE_CHUNK)
+      const replies = await fromStore(this.#redis.limitsState(this.root, now, ...chunk.map(spell)))
+      states.push(...replies.map((reply, i) => stateFrom(reply, chunk[i] as Account, now)))
+    }
+    return states
   }
 
   async #book({ record, accounts, keep, lease }: Settlement): Promise<SettleReply> {

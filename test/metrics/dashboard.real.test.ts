@@ -1,12 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
 import { openWorkerStatus } from '../../src/http/worker-status.ts'
 import { Metrics } from '../../src/metrics.ts'
-import { startWorkers } from '../../workers/main.ts'
-import { IsolatedMediaTools } from '../../workers/tools/isolated-media-tools.ts'
-import { toolSettings } from '../support/ffmpeg.ts'
-import { Parley, silent } from '../support/parley.ts'
+import { Parley } from '../support/parley.ts'
+import { wholeWorkers } from '../support/whole-workers.ts'
 
 const file = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8')
 
@@ -22,10 +19,8 @@ describe('metrics of a node and of its workers', () => {
   const exposed = new Map<string, Exposed>()
   beforeAll(async () => {
     const parley = stack.use(await Parley.start({ ledger: true }))
-    const tools = stack.use(await IsolatedMediaTools.start(toolSettings(), systemClock, silent))
     const metrics = new Metrics()
-    const common = { clock: systemClock, log: silent, store: parley.store, metrics, tools }
-    stack.use(await startWorkers({ ...common, config: () => parley.config, hopeless: () => undefined }))
+    await wholeWorkers(parley, stack, metrics)
     const listen = { host: '127.0.0.1', port: 0 }
     const workers = stack.use(await openWorkerStatus(listen, { metrics, unready: async () => null }))
     for (const url of [parley.url, workers.url]) {

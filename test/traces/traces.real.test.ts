@@ -3,21 +3,17 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pages, pcm, silence, speech } from '../../fixtures/index.ts'
 import { endpointOf } from '../../src/calls/endpoint.ts'
-import { systemClock } from '../../src/clock.ts'
 import type { DialConfig, ProviderConfig } from '../../src/config/config.ts'
-import { Metrics } from '../../src/metrics.ts'
 import { wav } from '../../src/talk/wav.ts'
 import { traceparentOf } from '../../src/traces/traceparent.ts'
 import { traced } from '../../src/traces/tracer.ts'
 import { dialTarget } from '../../src/upstream/provider.ts'
-import { startWorkers } from '../../workers/main.ts'
-import { IsolatedMediaTools } from '../../workers/tools/isolated-media-tools.ts'
 import { Caller } from '../support/caller.ts'
 import { eventually } from '../support/eventually.ts'
-import { toolSettings } from '../support/ffmpeg.ts'
 import { type Answer, MediaCaller } from '../support/media-caller.ts'
-import { demo, Parley, silent } from '../support/parley.ts'
+import { demo, Parley } from '../support/parley.ts'
 import { callersTrace, idOf, named, one, parentOf, Spans } from '../support/spans.ts'
+import { wholeWorkers } from '../support/whole-workers.ts'
 
 // Before anything is put together, as `--import` does.
 const spans = new Spans()
@@ -44,13 +40,7 @@ describe('V4 traces', () => {
   beforeAll(async () => {
     parley = stack.use(await Parley.start({ policy: { models }, ledger: true, tools: true }))
     media = new MediaCaller(parley)
-    const tools = stack.use(await IsolatedMediaTools.start(toolSettings(), systemClock, silent))
-    stack.use(
-      await startWorkers({
-        ...{ clock: systemClock, log: silent, store: parley.store, metrics: new Metrics(), tools },
-        ...{ config: () => parley.config, hopeless: () => undefined },
-      }),
-    )
+    await wholeWorkers(parley, stack)
   }, 60_000)
   afterAll(() => stack.disposeAsync())
 

@@ -3,16 +3,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pages, pcm, silence, speech } from '../../../fixtures/index.ts'
-import { systemClock } from '../../../src/clock.ts'
-import { Metrics } from '../../../src/metrics.ts'
 import { keys } from '../../../src/store/keys.ts'
 import { wav } from '../../../src/talk/wav.ts'
-import { startWorkers } from '../../../workers/main.ts'
-import { IsolatedMediaTools } from '../../../workers/tools/isolated-media-tools.ts'
-import { FFMPEGS, toolSettings } from '../../support/ffmpeg.ts'
+import { FFMPEGS } from '../../support/ffmpeg.ts'
 import { MediaCaller } from '../../support/media-caller.ts'
-import { Parley, silent } from '../../support/parley.ts'
+import { Parley } from '../../support/parley.ts'
 import { TempFolder } from '../../support/temp-folder.ts'
+import { wholeWorkers } from '../../support/whole-workers.ts'
 
 const models = {
   'gpt-realtime': { provider: 'play' },
@@ -34,13 +31,7 @@ describe('jobs from the door to their results', () => {
     films = stack.use(new TempFolder()).path
     parley = stack.use(await Parley.start({ policy: { models }, ledger: true }))
     caller = new MediaCaller(parley)
-    const tools = stack.use(await IsolatedMediaTools.start(toolSettings(), systemClock, silent))
-    stack.use(
-      await startWorkers({
-        ...{ clock: systemClock, log: silent, store: parley.store, metrics: new Metrics(), tools },
-        ...{ config: () => parley.config, hopeless: () => undefined },
-      }),
-    )
+    await wholeWorkers(parley, stack)
   }, 60_000)
   afterAll(() => stack.disposeAsync())
 

@@ -1,15 +1,5 @@
 import sharp, { type Sharp } from 'sharp'
-
-/** Small numbers that look random and are the same everywhere (mulberry32). */
-function dice(seed: number): () => number {
-  let a = seed
-  return () => {
-    a = (a + 0x6d2b79f5) | 0
-    let t = Math.imul(a ^ (a >>> 15), 1 | a)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
+import { dice } from '../../../fixtures/dice.ts'
 
 /** Something like a photograph, as PNG: shades at every scale, no lines of anything. */
 export async function photograph(width: number, height: number, seed = 1): Promise<Buffer> {

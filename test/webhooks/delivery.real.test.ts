@@ -137,7 +137,7 @@ describe('webhooks', () => {
     const { queue, tools } = installation([
       all.endpoint(),
       some.endpoint({ events: ['budget.warning'], secrets: [secret(3), secret(2)] }),
-      none.endpoint({ events: ['objective.stepped'] }),
+      none.endpoint({ events: ['webhook.disabled'] }),
     ])
     work(tools)
     const event = somethingHappened()

@@ -19,6 +19,7 @@ const steps = [
   { name: 'unit', vitest: 'unit', workers: 2 },
   { name: 'real', vitest: 'real', workers: 3 },
   { name: 'wide', vitest: 'wide', workers: 2 },
+  { name: 'clock', vitest: 'clock', workers: 2 },
   { name: 'e2e', vitest: 'e2e' },
   { name: 'docker', args: [join(root, 'scripts', 'docker-steps.mjs')] },
 ]

@@ -1,14 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
-/** Linux counts processor time in hundredths of a second (USER_HZ). */
-const MICROS_PER_TICK = 10_000
-
-/** Processor time a process has used so far, user and system, all its threads, µs: the kernel's own accounting. */
+/** Processor time the threads of a process have used so far, user and system, µs: the kernel's own accounting, in ns. */
 export function cpuMicros(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  // The command's name, in brackets, may hold spaces; what follows it does not.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * MICROS_PER_TICK
+  return readdirSync(`/proc/${pid}/task`)
+    .map((thread) => Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]) / 1_000)
+    .reduce((sum, micros) => sum + micros, 0)
 }
 
 /** Resident memory of a process, bytes. */

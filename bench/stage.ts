@@ -14,6 +14,7 @@ import type { UpstreamService } from './upstream.ts'
 /** The yardstick first. */
 export const KINDS: readonly RelayKind[] = [bare, haproxy, parley, parleyResumable]
 const LOAD = new URL('./load.ts', import.meta.url)
+const UPSTREAM = new URL('./upstream.ts', import.meta.url)
 /** Parley waits this long for the usage of a response that its caller has left, ms, and some. */
 const CLEARED_WITHIN_MS = 20_000
 
@@ -29,6 +30,13 @@ export interface Settings {
   pictures: readonly string[] | null
   /** Relays to measure, by name; null for all. */
   relays: readonly string[] | null
+}
+
+/** One relay between callers and a provider. */
+export interface Side {
+  relay: Relay
+  load: Calls<LoadService>
+  upstream: Calls<UpstreamService>
 }
 
 /** One thing to find out. */
@@ -64,7 +72,7 @@ export class Stage implements AsyncDisposable {
     await using stack = new AsyncDisposableStack()
     const folder = mkdtempSync(join(tmpdir(), 'parley-bench-'))
     stack.defer(() => rmSync(folder, { recursive: true, force: true }))
-    const upstream = stack.use(new Remote<UpstreamService>(new URL('./upstream.ts', import.meta.url)))
+    const upstream = stack.use(new Remote<UpstreamService>(UPSTREAM))
     const load = stack.use(new Remote<LoadService>(LOAD))
     const port = await upstream.calls.listen()
     return new Stage(settings, load.calls, upstream.calls, port, folder, stack.move())
@@ -76,16 +84,18 @@ export class Stage implements AsyncDisposable {
     return KINDS.filter((kind) => (relays === null || relays.includes(kind.name)) && kind.missing() === null)
   }
 
-  async start(kind: RelayKind): Promise<Relay> {
+  async start(kind: RelayKind, upstreamPort = this.upstreamPort): Promise<Relay> {
     const folder = join(this.#folder, String(this.#started++))
     mkdirSync(folder)
-    const { upstreamPort } = this
     return kind.start({ upstreamPort, folder, parleyNodeOptions: this.settings.parleyNodeOptions })
   }
 
-  /** Further callers, in a process of their own, for relays whose sessions stand side by side; ended with `stack`. */
-  callers(stack: AsyncDisposableStack): Calls<LoadService> {
-    return stack.use(new Remote<LoadService>(LOAD)).calls
+  /** A relay with callers and a provider of its own, for relays whose sessions stand side by side; ended with `stack`. */
+  async side(kind: RelayKind, stack: AsyncDisposableStack): Promise<Side> {
+    const upstream = stack.use(new Remote<UpstreamService>(UPSTREAM)).calls
+    const load = stack.use(new Remote<LoadService>(LOAD)).calls
+    const relay = stack.use(await this.start(kind, await upstream.listen()))
+    return { relay, load, upstream }
   }
 
   /** Starts one relay of each kind; they are idle until measured. */

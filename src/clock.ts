@@ -10,9 +10,12 @@ export interface Clock {
 /** Longest delay setTimeout takes (2^31 - 1 ms); a later alarm rings early, which every reader of an alarm allows. */
 const LONGEST_DELAY_MS = 2_147_483_647
 
+/** Reading it again for every frame is not free. */
+const { timeOrigin } = performance
+
 /** Epoch milliseconds that follow the monotonic clock, so that a step of the wall clock moves no deadline. */
 export const systemClock: Clock = {
-  now: () => instant(performance.timeOrigin + performance.now()),
+  now: () => instant(timeOrigin + performance.now()),
   at(when, ring) {
     const delay = Math.min(Math.max(0, Math.ceil(when - this.now())), LONGEST_DELAY_MS)
     const timer = setTimeout(ring, delay)

@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FrameKind } from '../frames.ts'
 import { cpuMicros } from '../process-usage.ts'
-import type { Relay } from '../relays/relay.ts'
 import { type Bar, fixed, type Report, Rounds } from '../report.ts'
-import type { Scenario, Stage } from '../stage.ts'
+import type { Scenario, Side, Stage } from '../stage.ts'
 
 interface Case {
   frame: FrameKind
@@ -11,18 +10,25 @@ interface Case {
   sessions: number
   /** Frames a second in each session and direction. */
   rate: number | 'flood'
-  rounds: number
+  casts: number
 }
 
 /** 20 kB frames come as rarely as the audio in them takes to speak. */
 const CASES: readonly Case[] = [
-  { frame: 'audio', size: '2.6 kB', sessions: 400, rate: 25, rounds: 5 },
-  { frame: 'audio', size: '2.6 kB', sessions: 8, rate: 'flood', rounds: 5 },
-  { frame: 'small', size: '200 B', sessions: 400, rate: 25, rounds: 3 },
-  { frame: 'small', size: '200 B', sessions: 8, rate: 'flood', rounds: 3 },
-  { frame: 'large', size: '20 kB', sessions: 400, rate: 4, rounds: 3 },
-  { frame: 'large', size: '20 kB', sessions: 8, rate: 'flood', rounds: 3 },
+  { frame: 'audio', size: '2.6 kB', sessions: 400, rate: 25, casts: 3 },
+  { frame: 'audio', size: '2.6 kB', sessions: 8, rate: 'flood', casts: 3 },
+  { frame: 'small', size: '200 B', sessions: 400, rate: 25, casts: 1 },
+  { frame: 'small', size: '200 B', sessions: 8, rate: 'flood', casts: 1 },
+  { frame: 'large', size: '20 kB', sessions: 400, rate: 4, casts: 1 },
+  { frame: 'large', size: '20 kB', sessions: 8, rate: 'flood', casts: 1 },
 ]
+/** Turns of each relay in a cast. */
+const TURNS = 10
+/** How long frames go forth and back before they are counted, and while they are, ms. */
+const RAMP = 500
+const TURN = 1_500
+/** Until the last frames of a turn have arrived and the end of its responses is booked, ms. */
+const AFTERGLOW = 300
 /** Of the 2.6 kB frame, with everything on, times a bare relay's. */
 const MOST_RATIO = 1.15
 
@@ -34,20 +40,37 @@ export const frameCosts: Readonly<Record<string, Scenario>> = Object.fromEntries
   ]),
 )
 
+/**
+ * The sessions of all relays stand from the beginning, and those of one after the other talk for a short turn, so that what
+ * the machine does beside this falls on all alike. Two processes of the same relay differ, too: so all of it is done
+ * again with a cast of new ones.
+ */
 async function measureCase(stage: Stage, wanted: Case): Promise<Report> {
-  await using stack = new AsyncDisposableStack()
-  const relays = await stage.startAll(stack)
   const costs = new Rounds()
   const rates = new Rounds()
   const late = new Rounds()
-  for (let round = 0; round < stage.rounds(wanted.rounds); round++) {
-    for (const relay of relays) {
-      const { micros, frames, ms, skipped } = await measure(stage, relay, wanted)
-      costs.add(relay.name, micros / frames)
-      rates.add(relay.name, frames / (ms / 1_000))
-      late.add(relay.name, skipped / frames)
+  const casts = stage.rounds(wanted.casts)
+  const ratios: number[] = []
+  for (let cast = 0; cast < casts; cast++) {
+    await using stack = new AsyncDisposableStack()
+    const sides: Side[] = []
+    for (const kind of stage.kinds) sides.push(await stage.side(kind, stack))
+    for (const { relay, load } of sides) await load.open({ place: relay.place, sessions: wanted.sessions })
+    // The first turns find nothing compiled.
+    for (const side of sides) await measure(side, wanted)
+    const own = new Rounds()
+    for (let turn = 0; turn < TURNS; turn++) {
+      for (const side of turn % 2 === 0 ? sides : sides.toReversed()) {
+        const { micros, frames, ms, skipped } = await measure(side, wanted)
+        for (const each of [costs, own]) each.add(side.relay.name, micros / frames)
+        rates.add(side.relay.name, frames / (ms / 1_000))
+        late.add(side.relay.name, skipped / frames)
+      }
     }
+    ratios.push(own.ratio('parley'))
+    for (const { load } of sides) await load.close()
   }
+  const names = stage.kinds.map(({ name }) => name)
   const how = wanted.rate === 'flood' ? 'flooded' : 'paced'
   return {
     title: `CPU per frame: ${wanted.size}, ${how}`,
@@ -55,9 +78,10 @@ async function measureCase(stage: Stage, wanted: Case): Promise<Report> {
       wanted.rate === 'flood'
         ? `${wanted.sessions} sessions, both ways as fast as they are taken`
         : `${wanted.sessions} sessions, ${wanted.rate} frames/s each way in each`,
+      `medians of ${casts * TURNS} turns; parley / bare in each cast: ${ratios.map((each) => fixed(each, 3)).join(', ')}`,
     ],
     columns: ['relay', 'CPU µs/frame', 'x bare', 'frames/s', 'CPU share', 'sent late'],
-    rows: relays.map(({ name }) => [
+    rows: names.map((name) => [
       name,
       fixed(costs.median(name), 2),
       fixed(costs.ratio(name), 3),
@@ -73,21 +97,21 @@ function bar(name: string, figure: number): Bar {
   return { name, figure, most: MOST_RATIO, unit: 'times' }
 }
 
-/** Counts in the steady state only: what came before the window and after it does not matter. */
+/** One turn: counts in the steady state only. */
 async function measure(
-  stage: Stage,
-  relay: Relay,
-  { frame, sessions, rate }: Case,
+  side: Side,
+  { frame, rate }: Case,
 ): Promise<{ micros: number; frames: number; ms: number; skipped: number }> {
-  const { load, upstream, settings } = stage
-  await load.open({ place: relay.place, sessions })
+  const { load, upstream } = side
   await upstream.speak({ frame, rate })
   await load.talk({ frame, rate })
-  await pause(settings.isQuick ? 1_000 : 2_000)
-  const before = await sample(stage, relay)
-  await pause(settings.isQuick ? 2_000 : 4_000)
-  const after = await sample(stage, relay)
-  await stage.clear()
+  await pause(RAMP)
+  const before = await sample(side)
+  await pause(TURN)
+  const after = await sample(side)
+  await load.fallSilent()
+  await upstream.fallSilent()
+  await pause(AFTERGLOW)
   return {
     micros: after.micros - before.micros,
     frames: after.frames - before.frames,
@@ -96,11 +120,11 @@ async function measure(
   }
 }
 
-async function sample(stage: Stage, relay: Relay) {
-  const [load, upstream] = await Promise.all([stage.load.count(), stage.upstream.count()])
+async function sample({ relay, load, upstream }: Side) {
+  const [callers, provider] = await Promise.all([load.count(), upstream.count()])
   return {
-    frames: load.messages + upstream.messages,
-    skipped: load.skipped + upstream.skipped,
+    frames: callers.messages + provider.messages,
+    skipped: callers.skipped + provider.skipped,
     micros: cpuMicros(relay.pid),
     at: performance.now(),
   }

@@ -1,12 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { LoadService } from '../load.ts'
 import { cpuMicros } from '../process-usage.ts'
 import { bare } from '../relays/bare.ts'
 import { parley, parleyLimited, parleyWithoutMoney } from '../relays/parley.ts'
-import type { Relay } from '../relays/relay.ts'
-import type { Calls } from '../remote.ts'
 import { fixed, type Report, Rounds } from '../report.ts'
-import type { Stage } from '../stage.ts'
+import type { Side, Stage } from '../stage.ts'
 
 const SESSIONS = 500
 /** Frames of 40 ms a second, each way: as many as leave callers and provider on two cores time to measure in. */
@@ -32,19 +29,20 @@ const MOST_RATIO = 1.15
  */
 export async function limits(stage: Stage): Promise<Report> {
   await using stack = new AsyncDisposableStack()
-  const started = await Promise.all([bare, parleyWithoutMoney, parley, parleyLimited].map((kind) => stage.start(kind)))
   const sides: Side[] = []
-  for (const relay of started) sides.push({ relay: stack.use(relay), load: stage.callers(stack) })
-  for (const { relay, load } of sides) await load.open({ place: relay.place, sessions: SESSIONS })
-  await stage.upstream.converse({ lasts: LASTS })
-  for (const { load } of sides) await load.listen()
+  for (const kind of [bare, parleyWithoutMoney, parley, parleyLimited]) sides.push(await stage.side(kind, stack))
+  for (const { relay, load, upstream } of sides) {
+    await load.open({ place: relay.place, sessions: SESSIONS })
+    await upstream.converse({ lasts: LASTS })
+    await load.listen()
+  }
   const figures = Object.fromEntries(FIGURES.map((name) => [name, new Rounds()])) as Record<Figure, Rounds>
   // The first turns find nothing compiled.
-  for (const side of sides) await measure(stage, side)
+  for (const side of sides) await measure(side)
   const rounds = stage.rounds(ROUNDS)
   for (let round = 0; round < rounds; round++) {
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
-      const seen = await measure(stage, side)
+      const seen = await measure(side)
       for (const figure of FIGURES) figures[figure].add(side.relay.name, seen[figure])
     }
   }
@@ -71,24 +69,20 @@ export async function limits(stage: Stage): Promise<Report> {
   }
 }
 
-interface Side {
-  relay: Relay
-  load: Calls<LoadService>
-}
-
 /** Processor time for each frame, and how long frames and beginnings of responses take, µs. */
 const FIGURES = ['cpu', 'frame50', 'frame99', 'start50', 'start99'] as const
 type Figure = (typeof FIGURES)[number]
 
 /** One turn of talk. */
-async function measure(stage: Stage, { relay, load }: Side): Promise<Record<Figure, number>> {
+async function measure(side: Side): Promise<Record<Figure, number>> {
+  const { load } = side
   await load.talk({ frame: 'audio', rate: RATE, isStamped: true })
   await load.ask({ perSecond: ASKS })
   await pause(RAMP)
   await Promise.all([load.roundTrips(), load.starts()])
-  const before = await sample(stage, relay, load)
+  const before = await sample(side)
   await pause(TURN)
-  const after = await sample(stage, relay, load)
+  const after = await sample(side)
   const trips = await load.roundTrips()
   const starts = await load.starts()
   await load.fallSilent()
@@ -101,7 +95,7 @@ async function measure(stage: Stage, { relay, load }: Side): Promise<Record<Figu
   }
 }
 
-async function sample(stage: Stage, relay: Relay, load: Calls<LoadService>) {
-  const [callers, provider] = await Promise.all([load.count(), stage.upstream.count()])
+async function sample({ relay, load, upstream }: Side) {
+  const [callers, provider] = await Promise.all([load.count(), upstream.count()])
   return { frames: callers.messages + provider.messages, micros: cpuMicros(relay.pid) }
 }

@@ -1,7 +1,7 @@
 import type { SecretGrant } from '../auth/principal.ts'
 import { type Ceilings, checkResponseCreate, checkSessionUpdate } from '../auth/session-fields.ts'
 import { FaultError } from '../faults.ts'
-import { appendSpan } from '../frames/audio-span.ts'
+import { type AudioSpan, appendSpan } from '../frames/audio-span.ts'
 import { type ParsedClientEvent, parseClientEvent } from '../frames/client-event.ts'
 import type { Message } from '../frames/peer.ts'
 import type { SessionEvent } from '../session/state.ts'
@@ -22,7 +22,7 @@ export interface IntakePort {
   money(): SessionMoney | null
   dispatch(event: SessionEvent): void
   /** Base64 of audio as it lay in its frame, for the broker's own detector. */
-  heard(base64: Buffer): void
+  heard(message: Buffer, audio: AudioSpan): void
   acknowledged(seq: number): void
   /** A caller's event that was understood, for the session's time line. */
   seen(type: string): void
@@ -55,7 +55,7 @@ export class CallerIntake {
     const append = appendSpan(text)
     if (append !== null) {
       this.audioBytes += append.audioBytes
-      this.#port.heard(text.subarray(append.start, append.end))
+      this.#port.heard(text, append)
       if (this.#port.money()?.audioSent(append.audioBytes, message) !== true) this.#port.toProvider(message)
       return
     }

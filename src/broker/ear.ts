@@ -1,3 +1,4 @@
+import type { AudioSpan } from '../frames/audio-span.ts'
 import type { SessionEvent } from '../session/state.ts'
 import type { AudioFormat, VoiceDetection, VoiceDetector } from '../voice/detector.ts'
 
@@ -31,7 +32,8 @@ export class Ear {
     )
   }
 
-  hear(base64: Buffer): void {
-    this.#detector?.hearBase64(base64)
+  /** Base64 between two positions of a message. */
+  hear(message: Buffer, { start, end }: AudioSpan): void {
+    this.#detector?.hearBase64(message.subarray(start, end))
   }
 }

@@ -114,7 +114,7 @@ export class LiveSession {
         sessionUpdate: (event, message) => updateFor(event, message, this.head.model, this.#bought, this.#money),
         money: () => this.#money,
         dispatch: (event) => this.dispatch(event),
-        heard: (base64) => this.#ear.hear(base64),
+        heard: (message, audio) => this.#ear.hear(message, audio),
         acknowledged: (seq) => ring?.acknowledge(seq),
         seen: (type) => this.timeline.caller(type),
         pinged: () => this.#outbox.tell({ type: 'parley.pong' }),

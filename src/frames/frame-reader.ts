@@ -60,18 +60,6 @@ export class FrameReader {
     this.#at = 0
   }
 
-  /**
-   * Gives up the memory of the present piece of input, once it is empty and where nobody has kept a frame of it. A read from a
-   * socket lies outside V8's heap, and only a collection frees it, which small objects bring about: a flood that is read and
-   * dropped would fill tens of megabytes between two of them.
-   */
-  giveBack(): void {
-    const { buffer, length } = this.#chunk
-    if (!this.isEmpty || length === 0) return
-    this.push(EMPTY)
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0)
-  }
-
   /** The next message or control frame; null when more input is needed. Throws FrameError. */
   next(): Received | null {
     for (;;) {
@@ -84,17 +72,24 @@ export class FrameReader {
 
   /** A frame that lies whole in the chunk; what is left of a chunk without one is kept for the next. */
   #takeFrame(): Buffer | null {
-    const left = this.#chunk.length - this.#at
+    const chunk = this.#chunk
+    const left = chunk.length - this.#at
     if (left === 0) return null
-    const length = this.#frameLength(this.#chunk, this.#at, this.#chunk.length)
+    const length = this.#frameLength(chunk, this.#at, chunk.length)
     if (length === null || length > left) {
-      this.#begun.append(this.#chunk.subarray(this.#at), length ?? LONGEST_HEADER)
-      this.#at = this.#chunk.length
+      this.#begun.append(chunk.subarray(this.#at), length ?? LONGEST_HEADER)
+      this.#letGo()
       return null
     }
-    const frame = this.#chunk.subarray(this.#at, this.#at + length)
-    this.#at += length
+    const frame = length === chunk.length ? chunk : chunk.subarray(this.#at, this.#at + length)
+    if (length === left) this.#letGo()
+    else this.#at += length
     return frame
+  }
+
+  /** A piece that has been handed out must not lie here until the next one comes: a session that is still keeps nothing. */
+  #letGo(): void {
+    this.push(EMPTY)
   }
 
   /** Adds to a frame that was begun just as much as it needs. */
@@ -108,6 +103,7 @@ export class FrameReader {
       this.#at += piece.length
       if (length !== null && this.#begun.length === length) return this.lends ? this.#begun.lend() : this.#begun.take()
     }
+    this.#letGo()
     return null
   }
 

@@ -35,7 +35,7 @@ export function makeFrame(opcode: number, payload: Buffer, mask: boolean): Buffe
   if (extended === 2) frame.writeUInt16BE(payload.length, 2)
   else if (extended === 8) frame.writeBigUInt64BE(BigInt(payload.length), 2)
   payload.copy(frame, start)
-  if (mask) maskInPlace(frame, start)
+  if (mask) maskInPlace(frame, frame.subarray(start))
   return frame
 }
 
@@ -61,13 +61,13 @@ export function readClose(payload: Buffer): { code: number; reason: string } {
   return { code, reason: reason.toString('utf8') }
 }
 
-const scratch = Buffer.alloc(MASK_BYTES)
+const key = Buffer.alloc(MASK_BYTES)
 
 /** Takes the mask off a frame's payload, which starts at `start`, where it lies. */
 export function unmaskInPlace(frame: Buffer, start: number): Buffer {
   const payload = frame.subarray(start)
-  frame.copy(scratch, 0, start - MASK_BYTES, start)
-  bufferutil.unmask(payload, scratch)
+  for (let i = 0; i < MASK_BYTES; i++) key[i] = frame[start - MASK_BYTES + i] as number
+  bufferutil.unmask(payload, key)
   return payload
 }
 
@@ -75,14 +75,17 @@ export function unmaskInPlace(frame: Buffer, start: number): Buffer {
 const pool = Buffer.alloc(4_096)
 let used = pool.length
 
-/** Masks a frame's payload, which starts at `start`, where it lies, under a new key that nobody could foresee. */
-export function maskInPlace(frame: Buffer, start: number): void {
+/** Masks the payload at the end of a frame, where it lies, under a new key that nobody could foresee. */
+export function maskInPlace(frame: Buffer, payload: Buffer): void {
   if (used === pool.length) {
     randomFillSync(pool)
     used = 0
   }
-  pool.copy(scratch, 0, used, used + MASK_BYTES)
-  used += MASK_BYTES
-  scratch.copy(frame, start - MASK_BYTES)
-  bufferutil.unmask(frame.subarray(start), scratch)
+  const at = frame.length - payload.length - MASK_BYTES
+  for (let i = 0; i < MASK_BYTES; i++) {
+    const byte = pool[used++] as number
+    key[i] = byte
+    frame[at + i] = byte
+  }
+  bufferutil.unmask(payload, key)
 }

@@ -22,6 +22,14 @@ const MOST_BEFORE_PONG = 16 * 1_024
 const MOST_AFTER_GOODBYE = 1_024 * 1_024
 const PING = Buffer.from('parley')
 
+/**
+ * Frees what was read from a socket, where nobody has kept a part of it. It lies outside V8's heap, and only a collection
+ * frees it, which small objects bring about: a flood that is read and dropped would fill tens of megabytes between two.
+ */
+function giveUp({ buffer, length }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0)
+}
+
 const flush = (peer: SocketPeer) => peer.flush()
 const goOn = (peer: SocketPeer) => peer.goOn()
 
@@ -36,8 +44,9 @@ export class SocketPeer implements Peer {
   readonly #isClient: boolean
   #listener: PeerListener | null = null
   #isPaused = true
-  /** Frames to be written at the end of this turn of the event loop. */
-  #batch: Buffer[] = []
+  /** Frames to be written at the end of this turn of the event loop: mostly one, and those behind it. */
+  #first: Buffer | null = null
+  #behind: Buffer[] | null = null
   #batchBytes = 0
   /** More was waiting than the socket's own buffer holds; its end is to be told. */
   #wasFull = false
@@ -86,7 +95,7 @@ export class SocketPeer implements Peer {
     if (!this.isOpen) return
     const { text, frame } = message
     if (frame === null || ((frame[1] as number) & MASKED) !== (this.#isClient ? MASKED : 0)) return this.send(text)
-    if (this.#isClient) maskInPlace(frame, frame.length - text.length)
+    if (this.#isClient) maskInPlace(frame, text)
     this.#queue(frame)
   }
 
@@ -134,7 +143,7 @@ export class SocketPeer implements Peer {
     }
     this.#reader.push(chunk)
     this.#walk()
-    if (isNobodys) this.#reader.giveBack()
+    if (isNobodys && this.#reader.isEmpty) giveUp(chunk)
   }
 
   /** Hands out what was left when reading was paused, then reads on. */
@@ -201,33 +210,37 @@ export class SocketPeer implements Peer {
   // ---- out ----
 
   #queue(frame: Buffer): void {
-    if (this.#batch.length === 0) process.nextTick(flush, this)
-    this.#batch.push(frame)
+    if (this.#first === null) {
+      this.#first = frame
+      process.nextTick(flush, this)
+    } else if (this.#behind === null) this.#behind = [frame]
+    else this.#behind.push(frame)
     this.#batchBytes += frame.length
     if (this.#batchBytes > this.#socket.writableHighWaterMark) this.#wasFull = true
   }
 
   flush(): void {
-    const batch = this.#batch
-    if (batch.length === 0) return
+    const first = this.#first
+    const behind = this.#behind
+    if (first === null) return
     // What is queued counts as backlog at once, so its end has to be told even where the kernel takes all of it in one go,
     // and the socket has nothing to drain.
     if (this.#batchBytes > this.#socket.writableHighWaterMark) this.#wasFull = true
-    this.#batch = []
+    this.#first = null
+    this.#behind = null
     this.#batchBytes = 0
     if (this.#socket.destroyed) return
-    if (batch.length === 1) this.#write(batch[0] as Buffer)
-    else this.#writeAll(batch)
+    if (behind === null) this.#write(first)
+    else this.#writeAll(first, behind)
     // The kernel may have taken a large batch at once; the socket then has no 'drain' to tell.
     if (!this.#socket.writableNeedDrain) this.#drained()
   }
 
   /** Frames that lie end to end, as those of one read do, are written as one piece. */
-  #writeAll(batch: readonly Buffer[]): void {
+  #writeAll(first: Buffer, behind: readonly Buffer[]): void {
     this.#socket.cork()
-    let piece = batch[0] as Buffer
-    for (let i = 1; i < batch.length; i++) {
-      const next = batch[i] as Buffer
+    let piece = first
+    for (const next of behind) {
       if (next.buffer === piece.buffer && next.byteOffset === piece.byteOffset + piece.length) {
         piece = Buffer.from(piece.buffer as ArrayBuffer, piece.byteOffset, piece.length + next.length)
       } else {

@@ -1,3 +1,5 @@
+import { liesAt } from './bytes.ts'
+
 /** Where base64 audio lies in a frame, and how many raw bytes it stands for. Positions are byte offsets. */
 export interface AudioSpan {
   start: number
@@ -31,7 +33,7 @@ const LONGEST_TAIL = 400
  */
 export function appendSpan(bytes: Buffer): AudioSpan | null {
   for (const head of HEADS) {
-    if (bytes.length > head.length && bytes.compare(head, 0, head.length, 0, head.length) === 0) {
+    if (liesAt(bytes, 0, head)) {
       const end = bytes.indexOf(QUOTE, head.length)
       if (end === bytes.length - 2 && bytes[end + 1] === 0x7d) return span(bytes, head.length, end)
       return end < 0 ? null : withTail(bytes, head.length, end, TAIL_WITH_ID)
@@ -55,9 +57,13 @@ function withTail(bytes: Buffer, start: number, end: number, tail: RegExp): Audi
 const DELTA_KEY = Buffer.from('"delta":"', 'latin1')
 const SPACED_DELTA_KEY = Buffer.from('"delta": "', 'latin1')
 
+/** Where the key lay last: a provider writes one frame like the other. */
+let usual = 0
+
 /** The audio of a provider's audio delta; null when the frame is written in a way that needs a parse. */
 export function deltaSpan(bytes: Buffer): AudioSpan | null {
-  let at = bytes.indexOf(DELTA_KEY)
+  let at = liesAt(bytes, usual, DELTA_KEY) ? usual : bytes.indexOf(DELTA_KEY)
+  usual = Math.max(0, at)
   let start = at + DELTA_KEY.length
   if (at < 0) {
     at = bytes.indexOf(SPACED_DELTA_KEY)

@@ -1,3 +1,5 @@
+import { liesAt } from './bytes.ts'
+
 /**
  * Event types known by heart, so that sniffing one allocates nothing. Others are read from the frame just as well.
  * Source: OpenAI's realtime API, GA and beta names.
@@ -33,6 +35,7 @@ const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 const COLON = 0x3a
 const COMMA = 0x2c
+const NEAR = 64
 
 /**
  * The top-level `type` of a JSON object, by a look at its outline; null when there is no such string, or the bytes are no
@@ -49,7 +52,7 @@ export function sniffType(bytes: Buffer, trusted = true): string | null {
   let found: string | null = null
   for (;;) {
     if (bytes[at] !== QUOTE) return bytes[at] === CLOSE_BRACE ? found : parsedType(bytes)
-    const keyEnd = bytes.indexOf(QUOTE, at + 1)
+    const keyEnd = quoteAfter(bytes, at)
     if (keyEnd < 0) return parsedType(bytes)
     const isType =
       keyEnd - at === 5 &&
@@ -63,7 +66,7 @@ export function sniffType(bytes: Buffer, trusted = true): string | null {
     at = skipSpace(bytes, at + 1)
     if (isType) {
       if (found !== null || bytes[at] !== QUOTE) return parsedType(bytes)
-      const end = bytes.indexOf(QUOTE, at + 1)
+      const end = quoteAfter(bytes, at)
       if (end < 0 || hasBackslash(bytes, at + 1, end)) return parsedType(bytes)
       found = nameOf(bytes, at + 1, end)
       if (trusted) return found
@@ -80,7 +83,7 @@ export function sniffType(bytes: Buffer, trusted = true): string | null {
 
 function nameOf(bytes: Buffer, start: number, end: number): string {
   for (const known of BY_LENGTH.get(end - start) ?? []) {
-    if (bytes.compare(known.bytes, 0, known.bytes.length, start, end) === 0) return known.name
+    if (liesAt(bytes, start, known.bytes)) return known.name
   }
   return bytes.toString('utf8', start, end)
 }
@@ -102,6 +105,13 @@ function skipSpace(bytes: Buffer, at: number): number {
     if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return at
     at++
   }
+}
+
+/** Index of the next quote; -1 for none. Most are near, and found before a search in C++ has begun. */
+function quoteAfter(bytes: Buffer, at: number): number {
+  const near = Math.min(bytes.length, at + NEAR)
+  for (let i = at + 1; i < near; i++) if (bytes[i] === QUOTE) return i
+  return bytes.indexOf(QUOTE, near)
 }
 
 function hasBackslash(bytes: Buffer, start: number, end: number): boolean {

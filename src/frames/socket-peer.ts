@@ -30,12 +30,15 @@ function giveUp({ buffer, length }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0)
 }
 
+/** Peers that have something to send because of what is being handed out just now; null while nothing is. */
+let stirred: SocketPeer[] | null = null
+
 const flush = (peer: SocketPeer) => peer.flush()
 const goOn = (peer: SocketPeer) => peer.goOn()
 
 /**
  * A Peer over a socket after its WebSocket handshake. Frames pass as they lie: what came in one read is handed out without
- * a copy, and what is sent within one turn of the event loop leaves in one write.
+ * a copy, and what is sent within one turn of the event loop, or because of one read, leaves in one write.
  */
 export class SocketPeer implements Peer {
   readonly #socket: Duplex
@@ -44,7 +47,7 @@ export class SocketPeer implements Peer {
   readonly #isClient: boolean
   #listener: PeerListener | null = null
   #isPaused = true
-  /** Frames to be written at the end of this turn of the event loop: mostly one, and those behind it. */
+  /** Frames to be written at the end of this turn, or of the read that brings them: mostly one, and those behind it. */
   #first: Buffer | null = null
   #behind: Buffer[] | null = null
   #batchBytes = 0
@@ -153,7 +156,20 @@ export class SocketPeer implements Peer {
     if (!this.#isPaused && this.#reader.isEmpty) this.#socket.resume()
   }
 
+  /** What this brings about at other peers leaves as soon as all of it has been handed out. */
   #walk(): void {
+    if (stirred !== null) return this.#handOut()
+    const woken: SocketPeer[] = []
+    stirred = woken
+    try {
+      this.#handOut()
+    } finally {
+      stirred = null
+      for (const peer of woken) peer.flush()
+    }
+  }
+
+  #handOut(): void {
     try {
       while (!this.#isPaused && !this.#socket.destroyed) {
         const received = this.#reader.next()
@@ -212,7 +228,8 @@ export class SocketPeer implements Peer {
   #queue(frame: Buffer): void {
     if (this.#first === null) {
       this.#first = frame
-      process.nextTick(flush, this)
+      if (stirred === null) process.nextTick(flush, this)
+      else stirred.push(this)
     } else if (this.#behind === null) this.#behind = [frame]
     else this.#behind.push(frame)
     this.#batchBytes += frame.length

@@ -74,7 +74,10 @@ export class FrameReader {
   #takeFrame(): Buffer | null {
     const chunk = this.#chunk
     const left = chunk.length - this.#at
-    if (left === 0) return null
+    if (left === 0) {
+      if (chunk !== EMPTY) this.#letGo()
+      return null
+    }
     const length = this.#frameLength(chunk, this.#at, chunk.length)
     if (length === null || length > left) {
       this.#begun.append(chunk.subarray(this.#at), length ?? LONGEST_HEADER)

@@ -4,7 +4,13 @@ import { EventRing } from '../../src/broker/event-ring.ts'
 import type { Message } from '../../src/frames/peer.ts'
 import { bytes, instant, ms } from '../../src/units.ts'
 
-const message = (length: number, filler: number): Message => ({ text: Buffer.alloc(length, filler), frame: null })
+/** Every other one as it came in a frame. */
+const message = (length: number, filler: number): Message => {
+  const text = Buffer.alloc(length, filler)
+  if (filler % 2 === 0) return { text, frame: null }
+  const frame = Buffer.concat([Buffer.from('head'), text])
+  return { text: frame.subarray(4), frame }
+}
 
 describe('the event ring', () => {
   test('S5 gives back every frame after the last one seen, in order, or says which are gone', () => {
@@ -28,6 +34,9 @@ describe('the event ring', () => {
             const frame = message(s.length, sent.length % 251)
             sent.push(frame)
             ring.push(frame, instant(now))
+            // What it came in is somebody else's, too.
+            for (const part of [frame.frame, frame.text]) part?.fill(0)
+            sent[sent.length - 1] = message(s.length, (sent.length - 1) % 251)
           } else {
             acknowledged = Math.max(acknowledged, first + Math.floor(s.share * sent.length))
             ring.acknowledge(acknowledged)

@@ -1,4 +1,6 @@
 import { Duplex } from 'node:stream'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { makeFrame, OPCODE } from '../../src/frames/frame.ts'
@@ -38,6 +40,28 @@ function listeningTo(line: Line): { peer: SocketPeer; heard: string[]; closed: n
   peer.resume()
   return { peer, heard, closed }
 }
+
+describe('a line that is still', () => {
+  const letter = (length: number) => frame(length, 'a')
+  test.each([
+    ['one frame', [letter(3_000)]],
+    ['two frames in one read', [Buffer.concat([letter(10), letter(3_000)])]],
+    ['a frame that spans reads', [letter(3_000).subarray(0, 1_000), letter(3_000).subarray(1_000)]],
+    ['a frame and the beginning of the next', [Buffer.concat([letter(3_000), letter(10).subarray(0, 5)])]],
+  ])('S6 keeps nothing of what it has handed out: %s', async (_name, reads) => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const line = new Line()
+    const { peer, heard } = listeningTo(line)
+    const chunks: WeakRef<Buffer>[] = []
+    for (const read of reads) await line.says(read).then((chunk) => chunks.push(new WeakRef(chunk)))
+    await new Promise(setImmediate)
+    collect()
+    expect(heard.length).toBeGreaterThan(0)
+    expect(chunks.map((chunk) => chunk.deref()?.length)).toEqual(reads.map(() => undefined))
+    peer.terminate()
+  })
+})
 
 describe('a line that is read out', () => {
   test('S6 gives back the memory of every read at once, but of none that came before', async () => {

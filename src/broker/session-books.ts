@@ -49,6 +49,8 @@ export class SessionBooks {
   readonly #span: SessionSpan
   /** Responses under way. */
   readonly #open = new Set<string>()
+  /** Transcriptions under way, by their item: by which prices, and what they come to at the most. */
+  readonly #writing = new Map<string, { row: PriceRow; most: Usage }>()
   /** Ids booked lately: a provider that says something twice is heard once. */
   readonly #booked = new Set<string>()
 
@@ -101,31 +103,37 @@ export class SessionBooks {
   }
 
   /** A turn has been taken, and is written down where a transcriber is asked for it. */
-  turnTaken(itemId: string): void {
-    const { transcriber } = this.meter
-    if (transcriber !== null) this.#span.began('speech_to_text', itemId, transcriber.model)
+  turnTaken(itemId: string, length: Ms): void {
+    const row = this.meter.transcriber
+    if (row === null || this.#writing.has(itemId) || this.#booked.has(transcriptionOf(itemId))) return
+    const most = this.meter.transcriptionAtMost(row, length)
+    this.#writing.set(itemId, { row, most })
+    this.#span.began('speech_to_text', itemId, row.model)
+    const record = this.#record('transcription', itemId, 'estimate', 'unknown', most, row)
+    void this.#keeper.running({ session: this.options.session, record })
   }
 
   /** `…input_audio_transcription.failed`: nothing is billed. */
   notTranscribed(itemId: string): void {
     this.#span.gaveUp(itemId)
+    const writing = this.#writing.get(itemId)
+    if (writing === undefined || !this.#first(transcriptionOf(itemId))) return
+    this.#writing.delete(itemId)
+    this.#book(this.#record('transcription', itemId, 'usage', 'failed', NOTHING, writing.row))
   }
 
   /** `…input_audio_transcription.completed`: billed by the transcriber's own prices. */
   transcribed(event: Loose): Holding | null {
     const id = text(event, 'item_id')
-    const row = this.meter.transcriber
-    if (id === null || row === null || !this.#first(`transcription ${id}`)) return null
+    const writing = id === null ? undefined : this.#writing.get(id)
+    // Whoever was asked when the turn was taken writes it down, whoever is asked by now.
+    const row = writing?.row ?? this.meter.transcriber
+    if (id === null || row === null || !this.#first(transcriptionOf(id))) return null
+    this.#writing.delete(id)
     const usage = readTranscriptionUsage(event.usage)
-    const record = this.#record(
-      'transcription',
-      id,
-      usage === null ? 'estimate' : 'usage',
-      'completed',
-      usage ?? NOTHING,
-      row,
-    )
-    return this.#book(record)
+    const basis = usage === null ? 'estimate' : 'usage'
+    const used = usage ?? writing?.most ?? NOTHING
+    return this.#book(this.#record('transcription', id, basis, 'completed', used, row))
   }
 
   /** Resolves once the store has everything that was booked. */
@@ -143,6 +151,11 @@ export class SessionBooks {
       this.#book(this.#record('response', id, 'estimate', 'unknown', this.#neverHeard(id), this.options.row))
     }
     this.#open.clear()
+    for (const [id, { row, most }] of this.#writing) {
+      this.#booked.add(transcriptionOf(id))
+      this.#book(this.#record('transcription', id, 'estimate', 'unknown', most, row))
+    }
+    this.#writing.clear()
     if (idleCutBy === null) return
     const saving = idleCut(idleCutBy, this.options.row, false)
     this.#book(this.#record('session', 'end', 'usage', 'completed', NOTHING, this.options.row, [saving]))
@@ -219,6 +232,8 @@ export class SessionBooks {
   }
 }
 
+/** An item is a turn and its transcription; what is remembered of the two must not be mistaken. */
+const transcriptionOf = (itemId: string) => `transcription ${itemId}`
 const MOST_REMEMBERED = 256
 /** What the cost does not take out of the lease stays in it. */
 const ALL_OF_IT: Holding = { money: nanoUsd(Number.MAX_SAFE_INTEGER), tokens: tokens(Number.MAX_SAFE_INTEGER) }

@@ -291,18 +291,24 @@ export class SessionMeter {
     return weighted(usage, this.#weights)
   }
 
-  // ---- inside ----
-
-  #writtenBy(row: PriceRow, length: Ms): Holding {
+  /** What a transcription of so much speech uses at the most: for when nothing more is heard of it. */
+  transcriptionAtMost(row: PriceRow, length: Ms): Usage {
     const audioMs = ms(Math.ceil(length + ROUNDING))
     const audio = heardTokens(audioMs, row)
     // A written word is shorter than the sound of it: no more tokens come out than went in, but for the shortest turns.
-    const usage: Usage = {
+    return {
       ...NOTHING,
       audioMs,
       in: { ...NO_TOKENS, audio, text: tokens(this.#prompt) },
       out: { ...NO_TOKENS, text: tokens(audio + ITEM_OVERHEAD) },
+      estimated: true,
     }
+  }
+
+  // ---- inside ----
+
+  #writtenBy(row: PriceRow, length: Ms): Holding {
+    const usage = this.transcriptionAtMost(row, length)
     return { money: cost(usage, row).nano, tokens: weighted(usage, weightsOf(row)) }
   }
 

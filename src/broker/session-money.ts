@@ -284,7 +284,7 @@ export class SessionMoney {
     const length = meter.bufferBecameItem(said === null || said < 0 ? null : ms(said))
     this.#speechFrom = null
     this.#speechTo = null
-    this.books.turnTaken(itemId)
+    this.books.turnTaken(itemId, length)
     if (meter.transcriber !== null) this.#purse?.turnTaken(itemId, length)
     if (this.#turns.mustStart(itemId)) this.#purse?.answerTurn()
     else this.#purse?.look()

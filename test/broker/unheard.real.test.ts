@@ -102,3 +102,49 @@ test('S6 M1 an answer without end is read up to a bound, and booked as what was 
   expect(audio).toBeLessThanOrEqual(Math.ceil((16 * MiB) / delta.length) * 100)
   await over()
 })
+
+/** A caller whose turn of one second has been taken and is being written down by gpt-4o-transcribe. */
+async function beingWrittenDown(): Promise<Caller> {
+  const caller = await Caller.connect(parley.door(), demo.key)
+  const session = { type: 'realtime', audio: { input: { transcription: { model: 'gpt-4o-transcribe' } } } }
+  upstream.send({ type: 'session.updated', session })
+  await caller.next('session.updated')
+  caller.send({ type: 'input_audio_buffer.append', audio: Buffer.alloc(48_000).toString('base64') })
+  caller.send({ type: 'input_audio_buffer.commit' })
+  await upstream.until(() => upstream.received.some((frame) => frame.includes('"input_audio_buffer.commit"')))
+  upstream.send({ type: 'input_audio_buffer.committed', item_id: 'item_7' })
+  await caller.next('input_audio_buffer.committed')
+  return caller
+}
+const about = { kind: 'transcription', providerId: 'item_7', providerModel: 'gpt-4o-transcribe' }
+
+test('M3 a transcription whose end is never heard is noted, and booked at the most it can have come to', async () => {
+  using _caller = await beingWrittenDown()
+  const { redis } = parley.store
+  const [session] = await redis.zrange(`${keys.limits}:leases`, 0, '-1')
+  const noted = async () =>
+    (await redis.hkeys(`${keys.limits}:lease:${session}`)).filter((field) => field.startsWith('running:'))
+  while ((await noted()).length === 0);
+  expect(await noted()).toEqual([`running:${session}:t:item_7`])
+  upstream.socket.terminate()
+  // A second is 10 tokens of audio, with the step a turn is rounded up by 11; as many words and an item's overhead.
+  expect(await booked()).toMatchObject([
+    { ...about, basis: 'estimate', status: 'unknown', estimated: true, cost: 11 * 6_000 + 19 * 10_000 },
+  ])
+})
+
+test('M3 a transcription that failed is booked as nothing, once', async () => {
+  using _caller = await beingWrittenDown()
+  const failed = {
+    type: 'conversation.item.input_audio_transcription.failed',
+    item_id: 'item_7',
+    content_index: 0,
+    error: { code: 'audio_unintelligible', message: 'x' },
+  }
+  upstream.send(failed)
+  upstream.send(failed)
+  expect(await booked()).toMatchObject([{ ...about, basis: 'usage', status: 'failed', cost: 0 }])
+  upstream.socket.terminate()
+  await over()
+  expect(await booked()).toHaveLength(1)
+})

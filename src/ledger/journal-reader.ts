@@ -11,6 +11,11 @@ import { rebuildCounters } from './rebuild.ts'
 const BATCH = 200
 /** How long one reading waits for the first entry, ms: also how long a reader takes to stop. */
 const WAIT_MS = 1_000
+/**
+ * From one transaction until the next is begun, ms, unless there is more than one takes: each is flushed to the disk, and
+ * what is read, sent and flushed for one record costs as much as for all that come meanwhile.
+ */
+const GATHER_MS = 200
 /** Entries of a reader that has not acknowledged them for so long are given to another. */
 const DEAD_AFTER_MS = 30_000
 const LOOK_AFTER_OTHERS = ms(10_000)
@@ -77,10 +82,11 @@ export class JournalReader implements AsyncDisposable {
     const { journal, name, log, metrics } = this.#deps
     for (;;) {
       try {
-        const isMore = await this.#pass()
+        const taken = await this.#pass()
         if (this.#failures > 0) log.info({ failures: this.#failures }, 'the journal is read again')
         this.#failures = 0
-        if (this.#isStopping && !isMore) return await journal.forget(name)
+        if (this.#isStopping && taken === 0) return await journal.forget(name)
+        if (taken > 0 && taken < BATCH && !this.#isStopping) await this.#pause(GATHER_MS)
       } catch (error) {
         metrics.failures.inc()
         if (this.#failures === 0) log.warn({ err: error }, 'the journal waits for redis or the ledger')
@@ -91,8 +97,8 @@ export class JournalReader implements AsyncDisposable {
     }
   }
 
-  /** One reading; false when there was nothing to read. */
-  async #pass(): Promise<boolean> {
+  /** One reading; answers with how many entries there were. */
+  async #pass(): Promise<number> {
     const { clock, journal, name } = this.#deps
     if (this.#inHand.length === 0 && clock.now() >= this.#lookAt) await this.#lookAfterOthers()
     if (this.#inHand.length === 0) {
@@ -106,10 +112,10 @@ export class JournalReader implements AsyncDisposable {
     return this.#book()
   }
 
-  async #book(): Promise<boolean> {
+  async #book(): Promise<number> {
     const { ledger, journal, log, metrics } = this.#deps
     const entries = this.#inHand
-    if (entries.length === 0) return false
+    if (entries.length === 0) return 0
     metrics.booked.inc(await ledger.append(entries.flatMap((entry) => entry.posting ?? [])))
     await journal.done(entries)
     this.#inHand = []
@@ -121,7 +127,7 @@ export class JournalReader implements AsyncDisposable {
         'entries of the journal were no records and were put aside',
       )
     }
-    return true
+    return entries.length
   }
 
   async #lookAfterOthers(): Promise<void> {

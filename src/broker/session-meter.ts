@@ -77,7 +77,9 @@ export class SessionMeter {
   readonly #asked = new Map<string, { row: PriceRow; times: number }>()
   readonly #weights: Weights
   readonly #transcribesOnly: boolean
-  #talk: Conversation = EMPTY
+  /** The conversation without the audio that came since it was last looked at, which comes in many small pieces. */
+  #settled: Conversation = EMPTY
+  #appended = ms(0)
   /** Bytes of instructions and tools, which every response reads. */
   #baseBytes = 0
   #maxOutput: Tokens | null = null
@@ -98,6 +100,16 @@ export class SessionMeter {
     this.row = row
     this.#transcribesOnly = transcribesOnly
     this.#weights = weightsOf(row)
+  }
+
+  get #talk(): Conversation {
+    if (this.#appended > 0) this.#talk = appended(this.#settled, this.#appended)
+    return this.#settled
+  }
+
+  set #talk(talk: Conversation) {
+    this.#settled = talk
+    this.#appended = ms(0)
   }
 
   // ---- what happens ----
@@ -143,7 +155,7 @@ export class SessionMeter {
   audioCame(length: Ms, now: Instant): void {
     this.#unheard = this.#haste.take(length, now)
     this.#sinceItem = ms(this.#sinceItem + length)
-    if (this.#speechSince !== 'silence') this.#talk = appended(this.#talk, length)
+    if (this.#speechSince !== 'silence') this.#appended = ms(this.#appended + length)
   }
 
   /** The provider hears speech; `already`: how much of it has been sent before it said so. */
@@ -194,7 +206,7 @@ export class SessionMeter {
 
   /** Audio that the provider has, or is about to have, and may still take turns out of. */
   get untaken(): Ms {
-    const { buffered } = this.#talk
+    const buffered = ms(this.#settled.buffered + this.#appended)
     return this.#speechSince === null ? buffered : ms(Math.max(buffered, this.#unheard, this.#silence))
   }
 

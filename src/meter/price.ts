@@ -1,5 +1,5 @@
 import { type Ms, ms, type NanoUsd, nanoUsd, type PicoUsd, picoUsd, tokens } from '../units.ts'
-import type { PricedUnit, PriceRow, Rate, TokenUnit } from './price-row.ts'
+import { COUNTED_UNITS, type PricedUnit, type PriceRow, type Rate } from './price-row.ts'
 import { MODALITIES, type Modality, NO_TOKENS, tokensIn, tokensOut, type Usage } from './usage.ts'
 
 /** One unit of a bill. */
@@ -22,9 +22,11 @@ export interface Cost {
   readonly estimated: boolean
 }
 
-const READ: Record<Modality, TokenUnit> = { text: 'textIn', audio: 'audioIn', image: 'imageIn' }
-const CACHED: Record<Modality, TokenUnit> = { text: 'textCachedIn', audio: 'audioCachedIn', image: 'imageCachedIn' }
-const WRITTEN: Record<Modality, TokenUnit> = { text: 'textOut', audio: 'audioOut', image: 'imageOut' }
+type CountedUnit = (typeof COUNTED_UNITS)[number]
+
+const READ: Record<Modality, CountedUnit> = { text: 'textIn', audio: 'audioIn', image: 'imageIn' }
+const CACHED: Record<Modality, CountedUnit> = { text: 'textCachedIn', audio: 'audioCachedIn', image: 'imageCachedIn' }
+const WRITTEN: Record<Modality, CountedUnit> = { text: 'textOut', audio: 'audioOut', image: 'imageOut' }
 
 /**
  * Prices a usage (pricing.md §1.1), rounding once, at the end and up, so that a budget is never overrun by fractions.
@@ -53,25 +55,57 @@ interface Lines {
 }
 
 function tokenLines(usage: Usage, row: PriceRow): Lines {
-  const long = row.longContext !== null && tokensIn(usage) > row.longContext.above ? row.longContext : null
-  const inMilli = long?.inMilli ?? 1_000
-  const outMilli = long?.outMilli ?? 1_000
-  const input = (unit: CostLine['unit'], n: number) => line(unit, n, times(inputRate(row, unit), inMilli))
-  const output = (unit: CostLine['unit'], n: number) => line(unit, n, times(outputRate(row, unit), outMilli))
-  const lines = [
-    ...MODALITIES.flatMap((m) => input(READ[m], usage.in[m] - usage.cached[m])),
-    ...MODALITIES.flatMap((m) => input(CACHED[m], usage.cached[m])),
-    ...input('unsplitIn', usage.unsplitIn),
-    ...MODALITIES.flatMap((m) => output(WRITTEN[m], usage.out[m])),
-    ...output('unsplitOut', usage.unsplitOut),
-  ]
+  const known = ratesOf(row)
+  const isLong = row.longContext !== null && tokensIn(usage) > row.longContext.above
+  const rates = isLong ? known.long : known.usual
+  const lines: CostLine[] = []
+  const add = (unit: TokenLine, n: number) => {
+    if (n > 0) lines.push(...line(unit, n, rates[unit]))
+  }
+  for (const m of MODALITIES) add(READ[m], usage.in[m] - usage.cached[m])
+  for (const m of MODALITIES) add(CACHED[m], usage.cached[m])
+  add('unsplitIn', usage.unsplitIn)
+  for (const m of MODALITIES) add(WRITTEN[m], usage.out[m])
+  add('unsplitOut', usage.unsplitOut)
   const unpriced = MODALITIES.some(
     (m) =>
       (usage.in[m] > 0 && row.prices[READ[m]] === undefined) ||
       (usage.out[m] > 0 && row.prices[WRITTEN[m]] === undefined),
   )
-  const cacheUnclear = usage.cachedUnsplit > 0 && MODALITIES.some((m) => row.prices[CACHED[m]] !== undefined)
+  const cacheUnclear = usage.cachedUnsplit > 0 && known.hasCachePrices
   return { lines, guessed: unpriced || cacheUnclear || usage.unsplitIn + usage.unsplitOut > 0 }
+}
+
+type TokenLine = CountedUnit | 'unsplitIn' | 'unsplitOut'
+
+/** What each kind of token costs by a row, whatever the row leaves open. */
+interface TokenRates {
+  readonly usual: Readonly<Record<TokenLine, Rate>>
+  /** Of a request whose context is long by the row's own measure. */
+  readonly long: Readonly<Record<TokenLine, Rate>>
+  readonly hasCachePrices: boolean
+  readonly hasAny: boolean
+}
+
+/** A session prices by the same row a dozen times a turn. Rows never change. */
+const knownRates = new WeakMap<PriceRow, TokenRates>()
+
+function ratesOf(row: PriceRow): TokenRates {
+  const known = knownRates.get(row)
+  if (known !== undefined) return known
+  const { inMilli, outMilli } = row.longContext ?? { inMilli: 1_000, outMilli: 1_000 }
+  const units = [...COUNTED_UNITS, 'unsplitIn', 'unsplitOut'] as const
+  const rates = (of: (unit: TokenLine) => Rate) =>
+    Object.fromEntries(units.map((unit) => [unit, of(unit)])) as Record<TokenLine, Rate>
+  const usual = rates((unit) => (unit.endsWith('Out') ? outputRate(row, unit) : inputRate(row, unit)))
+  const made = {
+    usual,
+    long: rates((unit) => times(usual[unit], unit.endsWith('Out') ? outMilli : inMilli)),
+    hasCachePrices: MODALITIES.some((m) => row.prices[CACHED[m]] !== undefined),
+    hasAny: dearest(row, READ) !== undefined || dearest(row, WRITTEN) !== undefined,
+  }
+  knownRates.set(row, made)
+  return made
 }
 
 /** What a token read costs; of a modality without a price, what the dearest one costs. */
@@ -92,13 +126,12 @@ const FREE: Rate = { pico: 0, per: 1 }
 const rateOf = (row: PriceRow, unit: CostLine['unit']): Rate | undefined =>
   unit === 'unsplitIn' || unit === 'unsplitOut' ? undefined : row.prices[unit]
 
-function dearest(row: PriceRow, units: Record<Modality, TokenUnit>): Rate | undefined {
+function dearest(row: PriceRow, units: Record<Modality, CountedUnit>): Rate | undefined {
   const priced = MODALITIES.flatMap((m) => row.prices[units[m]] ?? [])
   return priced.length === 0 ? undefined : priced.reduce((most, rate) => (rate.pico > most.pico ? rate : most))
 }
 
-export const hasTokenPrices = (row: PriceRow): boolean =>
-  dearest(row, READ) !== undefined || dearest(row, WRITTEN) !== undefined
+export const hasTokenPrices = (row: PriceRow): boolean => ratesOf(row).hasAny
 
 const times = (rate: Rate, milli: number): Rate =>
   milli === 1_000 ? rate : { pico: Number((BigInt(rate.pico) * BigInt(milli) + 999n) / 1_000n), per: rate.per }

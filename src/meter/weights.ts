@@ -12,17 +12,26 @@ export type Weights = Readonly<Record<(typeof COUNTED_UNITS)[number] | 'unsplitI
 const PLAIN = 1_000
 const HEAVIEST = 1_000_000
 
+/** Rows never change. */
+const known = new WeakMap<PriceRow, Weights>()
+
 /** Weights in the proportion of the row's prices; where text has no price, or none per token exists, all count alike. */
 export function weightsOf(row: PriceRow): Weights {
+  const found = known.get(row) ?? weigh(row)
+  known.set(row, found)
+  return found
+}
+
+function weigh(row: PriceRow): Weights {
   const base = BigInt(row.prices.textIn?.pico ?? 0)
-  const weigh = (unit: keyof Weights): number => {
+  const weight = (unit: keyof Weights): number => {
     if (base === 0n || !hasTokenPrices(row)) return PLAIN
     const { pico } = unit.endsWith('Out') ? outputRate(row, unit) : inputRate(row, unit)
     const milli = (BigInt(pico) * BigInt(PLAIN) + base - 1n) / base
     return Math.max(1, Math.min(HEAVIEST, Number(milli)))
   }
   const entries = [...COUNTED_UNITS, 'unsplitIn', 'unsplitOut'] as const
-  return Object.fromEntries(entries.map((unit) => [unit, weigh(unit)])) as Weights
+  return Object.fromEntries(entries.map((unit) => [unit, weight(unit)])) as Weights
 }
 
 /** What a token that a response writes counts before anybody knows of which kind it will be; in thousandths. */

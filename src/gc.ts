@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8'
  * in pauses of its own: a fifth of the CPU of 400 conversations and nearly all of the latency above its median.
  *
  * So reads are counted with the heap (known to V8 since 13.6, Node 24) and the young heap stays small. Measured with
- * `npm run bench -- --only latency`. Must be imported before anything else.
+ * `npm run bench -- --only latency`. Takes effect from when it is evaluated, so nothing large may be imported beside it.
  */
 const [major = 0, minor = 0] = process.versions.v8.split('.').map(Number)
 if (major > 13 || (major === 13 && minor >= 6)) setFlagsFromString('--external-memory-accounted-in-global-limit')

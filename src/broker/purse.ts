@@ -157,10 +157,14 @@ export class Purse implements Disposable {
     }
   }
 
-  /** Audio is on its way; most of it changes nothing. True when it is kept here until it can be paid for. */
-  audioCame(length: Ms, message: Message): boolean {
+  /** Audio is on its way; most of it changes nothing. */
+  audioCame(length: Ms): void {
     this.#port.audioTaken(length)
     if (this.#books.meter.untaken - this.#lookedAt > LOOK_AGAIN) this.look()
+  }
+
+  /** True when a message of audio is kept here until it can be paid for. */
+  keeps(message: Message): boolean {
     if (this.#gate.state.inputHeld === null) return false
     this.#kept = message
     return true

@@ -27,6 +27,12 @@ export interface SessionMoneyParts {
   readonly port: Pick<PursePort, 'tell' | 'emit'>
 }
 
+/**
+ * So much audio of the caller is gathered before it is reckoned with, ms: far less than what is held in advance for audio
+ * (LOOK_AGAIN), and it makes a fifth of the work of pieces of 40 ms.
+ */
+const GATHERED = 200
+
 /** Bytes of one second of raw audio, each way. */
 export interface AudioRates {
   readonly input: number
@@ -49,6 +55,8 @@ export class SessionMoney {
   #rates: AudioRates = { input: 48_000, output: 48_000 }
   /** Audio of the caller since the session began. */
   #heard = 0
+  /** Raw bytes of it that are not reckoned with yet: it comes in many small pieces. */
+  #uncounted = 0
   /** Where on that line the present speech began, and where the last ended, as the provider says. */
   #speechFrom: number | null = null
   #speechTo: number | null = null
@@ -117,18 +125,29 @@ export class SessionMoney {
   /** Raw bytes of audio that the caller sent; true when the message has been taken care of and must not be passed on. */
   audioSent(bytes: number, message: Message): boolean {
     this.#mayTakeTurn = true
-    const length = ms((bytes / this.#rates.input) * 1_000)
+    this.#uncounted += bytes
+    if (this.#uncounted * 1_000 >= this.#rates.input * GATHERED) this.#countAudio()
+    return this.#purse?.keeps(message) === true
+  }
+
+  /** Before anything else is looked at: what was gathered counts. */
+  #countAudio(): void {
+    if (this.#uncounted === 0) return
+    const length = ms((this.#uncounted / this.#rates.input) * 1_000)
+    this.#uncounted = 0
     this.#heard += length
     this.books.audioCame(length)
-    return this.#purse?.audioCame(length, message) === true
+    this.#purse?.audioCame(length)
   }
 
   /** The caller commits or clears the input buffer. */
   bufferMarked(): void {
+    this.#countAudio()
     this.books.meter.bufferMarked()
   }
 
   itemCreated(event: Loose): void {
+    this.#countAudio()
     const item = child(event, 'item')
     const parts = Array.isArray(item?.content) ? (item.content as Loose[]) : []
     let audio = 0
@@ -146,6 +165,7 @@ export class SessionMoney {
 
   /** A caller's `session.update`: what to send in its place. */
   update(event: Loose, message: Message): Message {
+    this.#countAudio()
     const model = transcriptionModel(child(event, 'session'))
     const row = model === null ? null : this.#transcriber(model)
     if (row !== null) {
@@ -164,12 +184,14 @@ export class SessionMoney {
 
   /** A caller's `response.create`; true when it has been taken care of and must not be passed on. */
   responseAsked(event: Loose, message: Message): boolean {
+    this.#countAudio()
     this.#purse?.asked(event, message)
     return this.#purse !== null
   }
 
   /** The broker's own wish for a response; true when it will be taken care of. */
   ask(response: Loose): boolean {
+    this.#countAudio()
     this.#purse?.ask(response)
     return this.#purse !== null
   }
@@ -197,6 +219,7 @@ export class SessionMoney {
   }
 
   hears(type: string, event: Loose, rates: AudioRates): Passage {
+    this.#countAudio()
     switch (type) {
       case 'session.created':
       case 'session.updated': {

@@ -15,7 +15,7 @@ const WAIT_MS = 1_000
  * From one transaction until the next is begun, ms, unless there is more than one takes: each is flushed to the disk, and
  * what is read, sent and flushed for one record costs as much as for all that come meanwhile.
  */
-const GATHER_MS = 200
+const GATHER_MS = 500
 /** Entries of a reader that has not acknowledged them for so long are given to another. */
 const DEAD_AFTER_MS = 30_000
 const LOOK_AFTER_OTHERS = ms(10_000)

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis'
 /** How long a worker may take to finish what it has in hand when it is told to stop, ms. */
 const CLOSE_WITHIN_MS = 10_000
 /** The same while Redis is away: nothing in hand can be finished, and a farewell to it would wait for its return. */
-const CLOSE_WITHIN_AWAY_MS = 500
+const CLOSE_WITHIN_AWAY_MS = 200
 /** For what was cut off to say so, and to be given back, ms. */
 const LAST_WORD_MS = 2_000
 

@@ -236,7 +236,7 @@ export async function serve(
   const app = createApp({
     log,
     metrics,
-    unready: async () => (isDraining ? 'draining' : ((await store.unwell()) ?? media.unwell())),
+    unready: async () => (isDraining ? 'draining' : (books.unwell() ?? (await store.unwell()) ?? media.unwell())),
   })
   installRoutes(app, {
     config: current,

@@ -1,10 +1,11 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { LEASE_MS, type LimitStore, type Running, type Settled, type Settlement } from '../limits/limit-store.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { type Instant, later, ms } from '../units.ts'
+import { SettlementFile } from './settlement-file.ts'
 
 /** How long to wait before what could not be settled is tried again: first, and at most. */
 const FIRST_RETRY_MS = 200
@@ -26,7 +27,7 @@ export class Bookkeeper implements AsyncDisposable {
   readonly #log: Log
   readonly #metrics: Metrics
   readonly #path: string
-  readonly #file: number
+  readonly #file: SettlementFile
   readonly #open = new Map<Settlement, (settled: Settled) => void>()
   /** Responses under way whose start the store may not know of, by record. */
   readonly #notes = new Map<string, Running>()
@@ -48,7 +49,7 @@ export class Bookkeeper implements AsyncDisposable {
     this.#metrics = metrics
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     this.#path = join(dataDir, `unsettled-${nodeId}.jsonl`)
-    this.#file = openSync(this.#path, 'a', 0o600)
+    this.#file = new SettlementFile(this.#path)
   }
 
   /** How many settlements the store has not taken yet. */
@@ -56,9 +57,19 @@ export class Bookkeeper implements AsyncDisposable {
     return this.#open.size
   }
 
+  /** Why this node should get no new sessions; null when all is well. Looks whether a disk that was full still is. */
+  unwell(): string | null {
+    if (this.#file.failure !== null && this.#file.add('') && this.#open.size === 0) this.#file.clear()
+    return this.#file.failure === null ? null : `the data folder takes no more (${this.#file.failure})`
+  }
+
   /** Books one thing that was bought. `done` is told what the store answered once it has, however late. */
   book(settlement: Settlement, done: (settled: Settled) => void = () => undefined): void {
-    writeSync(this.#file, `${JSON.stringify(settlement)}\n`)
+    const wasWell = this.#file.failure === null
+    // What cannot be written is settled all the same: only a crash before the store has it would lose it.
+    if (!this.#file.add(JSON.stringify(settlement)) && wasWell) {
+      this.#log.error({ code: this.#file.failure }, 'what was bought cannot be written to the data folder')
+    }
     this.#open.set(settlement, done)
     this.#notes.delete(settlement.record.id)
     this.#metrics.unsettled.set(this.#open.size)
@@ -159,8 +170,7 @@ export class Bookkeeper implements AsyncDisposable {
     this.#retry?.[Symbol.dispose]()
     await Promise.all([...this.#open.keys()].map((settlement) => this.#try(settlement)))
     this.#retry?.[Symbol.dispose]()
-    closeSync(this.#file)
-    if (this.#open.size === 0) rmSync(this.#path, { force: true })
+    this.#file.close(this.#open.size === 0)
   }
 
   async #try(settlement: Settlement): Promise<void> {
@@ -172,7 +182,7 @@ export class Bookkeeper implements AsyncDisposable {
     this.#metrics.unsettled.set(this.#open.size)
     if (settlement.keep !== null) this.#metrics.overdraft.inc(settled.overdraft.money)
     this.#retryIn = FIRST_RETRY_MS
-    if (this.#open.size === 0) ftruncateSync(this.#file)
+    if (this.#open.size === 0) this.#file.clear()
     done(settled)
     const { session } = settlement.record
     const left = (this.#owing.get(session) ?? 1) - 1

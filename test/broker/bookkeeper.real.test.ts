@@ -1,4 +1,6 @@
-import { readdirSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { Bookkeeper } from '../../src/broker/bookkeeper.ts'
@@ -7,7 +9,7 @@ import { Metrics } from '../../src/metrics.ts'
 import { RedisLimitStore } from '../../src/store/redis-limit-store.ts'
 import { account, quiet, record, SimulatedLimits } from '../support/limits.ts'
 import { ManualClock } from '../support/manual-clock.ts'
-import { TempFolder } from '../support/parley.ts'
+import { LogLines, TempFolder } from '../support/parley.ts'
 import { TestStore } from '../support/store.ts'
 
 const settlement = (id: string) => ({
@@ -101,4 +103,42 @@ test('M3 what a killed process left is settled by the next one of its folder, al
   await next.settled('s')
   expect((await limits.journal()).map(({ providerId }) => providerId)).toEqual(['a'])
   expect(readdirSync(folder.path)).toEqual(['unsettled-next.jsonl'])
+})
+
+test('M3 on a full disk what was bought is settled all the same, and the node says that it should get no more', async () => {
+  await using redis = await TestStore.open()
+  using folder = new TempFolder()
+  const limits = new SimulatedLimits(redis.store.redis)
+  // A device on which every write fails as on a full disk.
+  const path = join(folder.path, 'unsettled-node.jsonl')
+  symlinkSync('/dev/full', path)
+  const logs = new LogLines()
+  await using keeper = new Bookkeeper('node', folder.path, limits.store, new ManualClock(), logs.log, new Metrics())
+  expect(keeper.unwell()).toBeNull()
+  for (const id of ['one', 'two', 'three']) keeper.book(settlement(id))
+  await keeper.settled('s')
+  expect(await limits.store.state([account('session', 's')])).toMatchObject([{ tokensLastMinute: 30 }])
+  expect(keeper.unwell()).toBe('the data folder takes no more (ENOSPC)')
+  expect(logs.lines.filter((line) => line.includes('what was bought cannot be written'))).toHaveLength(1)
+})
+
+test('M3 a line that the disk takes only a part of leaves nothing behind, and the next one is whole', () => {
+  using folder = new TempFolder()
+  const path = join(folder.path, 'lines')
+  const script = join(folder.path, 'fill.ts')
+  const file = new URL('../../src/broker/settlement-file.ts', import.meta.url).href
+  writeFileSync(
+    script,
+    `import { SettlementFile } from '${file}'
+     process.on('SIGXFSZ', () => undefined)
+     const file = new SettlementFile('${path}')
+     const took = ['a'.repeat(300), 'b'.repeat(300), 'c'.repeat(100), 'd'.repeat(3_000)].map((line) => file.add(line))
+     console.log(JSON.stringify({ took, failure: file.failure }))`,
+  )
+  // A file of at most 512 bytes: the second line is cut in the middle.
+  const { stdout } = spawnSync('sh', ['-c', 'ulimit -f 1; exec "$0" "$1"', process.execPath, script], {
+    encoding: 'utf8',
+  })
+  expect(JSON.parse(stdout)).toMatchObject({ took: [true, false, true, false] })
+  expect(readFileSync(path, 'utf8')).toBe(`${'a'.repeat(300)}\n${'c'.repeat(100)}\n`)
 })

@@ -39,6 +39,11 @@ export interface Side {
   upstream: Calls<UpstreamService>
 }
 
+/** Each side once in every round, forth and back, so that what the machine does beside this falls on all alike. */
+export function* turns(sides: readonly Side[], rounds: number): Generator<Side> {
+  for (let round = 0; round < rounds; round++) yield* round % 2 === 0 ? sides : sides.toReversed()
+}
+
 /** One thing to find out. */
 export type Scenario = (stage: Stage) => Promise<Report>
 

@@ -106,3 +106,14 @@ export function publicCode(code: FaultCode): string {
   const fault: Fault = FAULTS[code]
   return fault.code ?? code
 }
+
+const FULL_DISK: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT'])
+
+/** Whatever was thrown, as a caller is told: a full disk is named and worth another try, all else unexpected is ours. */
+export function toFault(error: unknown): FaultError {
+  if (error instanceof FaultError) return error
+  if (FULL_DISK.has((error as { code?: unknown } | null)?.code)) {
+    return new FaultError('storage_full', 'There is no room left to work in.', { retryAfterMs: 60_000, cause: error })
+  }
+  return new FaultError('internal', 'Something went wrong on the server.', { cause: error })
+}

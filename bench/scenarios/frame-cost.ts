@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { FrameKind } from '../frames.ts'
 import { cpuMicros } from '../process-usage.ts'
 import { type Bar, fixed, type Report, Rounds } from '../report.ts'
-import type { Scenario, Side, Stage } from '../stage.ts'
+import { type Scenario, type Side, type Stage, turns } from '../stage.ts'
 
 interface Case {
   frame: FrameKind
@@ -59,13 +59,11 @@ async function measureCase(stage: Stage, wanted: Case): Promise<Report> {
     // The first turns find nothing compiled.
     for (const side of sides) await measure(side, wanted)
     const own = new Rounds()
-    for (let turn = 0; turn < TURNS; turn++) {
-      for (const side of turn % 2 === 0 ? sides : sides.toReversed()) {
-        const { micros, frames, ms, skipped } = await measure(side, wanted)
-        for (const each of [costs, own]) each.add(side.relay.name, micros / frames)
-        rates.add(side.relay.name, frames / (ms / 1_000))
-        late.add(side.relay.name, skipped / frames)
-      }
+    for (const side of turns(sides, TURNS)) {
+      const { micros, frames, ms, skipped } = await measure(side, wanted)
+      for (const each of [costs, own]) each.add(side.relay.name, micros / frames)
+      rates.add(side.relay.name, frames / (ms / 1_000))
+      late.add(side.relay.name, skipped / frames)
     }
     ratios.push(own.ratio('parley'))
     for (const { load } of sides) await load.close()

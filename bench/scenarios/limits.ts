@@ -3,7 +3,7 @@ import { cpuMicros } from '../process-usage.ts'
 import { bare } from '../relays/bare.ts'
 import { parley, parleyLimited, parleyWithoutMoney } from '../relays/parley.ts'
 import { fixed, type Report, Rounds } from '../report.ts'
-import type { Side, Stage } from '../stage.ts'
+import { type Side, type Stage, turns } from '../stage.ts'
 
 const SESSIONS = 500
 /** Frames of 40 ms a second, each way: as many as leave callers and provider on two cores time to measure in. */
@@ -40,11 +40,9 @@ export async function limits(stage: Stage): Promise<Report> {
   // The first turns find nothing compiled.
   for (const side of sides) await measure(side)
   const rounds = stage.rounds(ROUNDS)
-  for (let round = 0; round < rounds; round++) {
-    for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
-      const seen = await measure(side)
-      for (const figure of FIGURES) figures[figure].add(side.relay.name, seen[figure])
-    }
+  for (const side of turns(sides, rounds)) {
+    const seen = await measure(side)
+    for (const figure of FIGURES) figures[figure].add(side.relay.name, seen[figure])
   }
   for (const { load } of sides) await load.close()
   const bar = (yardstick: string) => ({

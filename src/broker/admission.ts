@@ -5,7 +5,7 @@ import type { Principal, SecretGrant } from '../auth/principal.ts'
 import { type Ceilings, grantedModel, openingUpdate } from '../auth/session-fields.ts'
 import type { Clock } from '../clock.ts'
 import type { Config, PlanConfig } from '../config/config.ts'
-import { FaultError } from '../faults.ts'
+import { FaultError, toFault } from '../faults.ts'
 import type { Peer } from '../frames/peer.ts'
 import { lower } from '../limits/accounts.ts'
 import { applyStep } from '../limits/objective.ts'
@@ -242,7 +242,7 @@ export class Admission {
       .then((reached) => session.opened(reached))
       .catch((error: unknown) => {
         if (hangUp.signal.aborted) return
-        const fault = error instanceof FaultError ? error : new FaultError('internal', 'Something went wrong here.')
+        const fault = toFault(error)
         if (fault.code === 'internal') log.error({ err: error, sessionId: head.id }, 'opening the provider failed')
         session.failed(fault)
       })

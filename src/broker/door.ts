@@ -8,7 +8,7 @@ import { normalOrigin } from '../auth/origin.ts'
 import { requireScope } from '../auth/scopes.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
-import { FaultError } from '../faults.ts'
+import { FaultError, toFault } from '../faults.ts'
 import type { Peer } from '../frames/peer.ts'
 import { acceptUpgrade } from '../frames/upgrade.ts'
 import type { Log } from '../log.ts'
@@ -243,8 +243,7 @@ export class Door {
 
   #tell(visit: Visit, peer: Peer, error: unknown): void {
     const { log, metrics, config, clock } = this.#deps
-    const fault =
-      error instanceof FaultError ? error : new FaultError('internal', 'Something went wrong on the server.')
+    const fault = toFault(error)
     if (!(error instanceof FaultError)) log.error({ err: error }, 'admission failed')
     if (fault.code === 'invalid_api_key') this.#addresses.failed(visit.address, config().door, clock.now())
     metrics.refused.inc({ code: fault.code })

@@ -64,7 +64,11 @@ export class FrameReader {
   next(): Received | null {
     for (;;) {
       const frame = this.#begun.length > 0 ? this.#finishFrame() : this.#takeFrame()
-      if (frame === null) return null
+      if (frame === null) {
+        // What has been handed out must not lie here until more comes: a session that is still keeps nothing.
+        this.push(EMPTY)
+        return null
+      }
       const received = this.#read(frame)
       if (received !== null) return received
     }
@@ -74,25 +78,15 @@ export class FrameReader {
   #takeFrame(): Buffer | null {
     const chunk = this.#chunk
     const left = chunk.length - this.#at
-    if (left === 0) {
-      if (chunk !== EMPTY) this.#letGo()
-      return null
-    }
+    if (left === 0) return null
     const length = this.#frameLength(chunk, this.#at, chunk.length)
     if (length === null || length > left) {
       this.#begun.append(chunk.subarray(this.#at), length ?? LONGEST_HEADER)
-      this.#letGo()
       return null
     }
     const frame = length === chunk.length ? chunk : chunk.subarray(this.#at, this.#at + length)
-    if (length === left) this.#letGo()
-    else this.#at += length
+    this.#at += length
     return frame
-  }
-
-  /** A piece that has been handed out must not lie here until the next one comes: a session that is still keeps nothing. */
-  #letGo(): void {
-    this.push(EMPTY)
   }
 
   /** Adds to a frame that was begun just as much as it needs. */
@@ -106,7 +100,6 @@ export class FrameReader {
       this.#at += piece.length
       if (length !== null && this.#begun.length === length) return this.lends ? this.#begun.lend() : this.#begun.take()
     }
-    this.#letGo()
     return null
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
-import { FAULTS, type Fault, FaultError, publicCode } from '../faults.ts'
+import { FAULTS, type Fault, FaultError, publicCode, toFault } from '../faults.ts'
 import type { Log } from '../log.ts'
 import { documentOf } from './document-head.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
@@ -74,5 +74,5 @@ function asFault(error: Error): FaultError {
   if (status === 415) return new FaultError('invalid_request', 'Send the body as application/json.')
   if (status === 400 || error instanceof SyntaxError)
     return new FaultError('invalid_request', 'The body is not valid JSON.')
-  return new FaultError('internal', 'Something went wrong on the server.')
+  return toFault(error)
 }

@@ -14,6 +14,9 @@ export const COUNTED_UNITS = [
   'imageCachedIn',
   'imageOut',
 ] as const
+/** The same, and tokens of which the provider has not said what they are. */
+export const BILLED_TOKENS = [...COUNTED_UNITS, 'unsplitIn', 'unsplitOut'] as const
+export type BilledToken = (typeof BILLED_TOKENS)[number]
 /** What can have a price. Times are counted in milliseconds. */
 export const TOKEN_UNITS = [...COUNTED_UNITS, 'cacheWriteIn'] as const
 export const TIME_UNITS = ['audioTime', 'audioTimeEstimate', 'sessionTime', 'standbyTime'] as const

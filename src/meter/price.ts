@@ -1,10 +1,17 @@
 import { type Ms, ms, type NanoUsd, nanoUsd, type PicoUsd, picoUsd, tokens } from '../units.ts'
-import { COUNTED_UNITS, type PricedUnit, type PriceRow, type Rate } from './price-row.ts'
+import {
+  BILLED_TOKENS,
+  type BilledToken,
+  type COUNTED_UNITS,
+  type PricedUnit,
+  type PriceRow,
+  type Rate,
+} from './price-row.ts'
 import { MODALITIES, type Modality, NO_TOKENS, tokensIn, tokensOut, type Usage } from './usage.ts'
 
 /** One unit of a bill. */
 export interface CostLine {
-  readonly unit: PricedUnit | 'unsplitIn' | 'unsplitOut'
+  readonly unit: PricedUnit | BilledToken
   /** Tokens, milliseconds or items; after the provider's minimum and steps. */
   readonly quantity: number
   readonly rate: Rate
@@ -59,7 +66,7 @@ function tokenLines(usage: Usage, row: PriceRow): Lines {
   const isLong = row.longContext !== null && tokensIn(usage) > row.longContext.above
   const rates = isLong ? known.long : known.usual
   const lines: CostLine[] = []
-  const add = (unit: TokenLine, n: number) => {
+  const add = (unit: BilledToken, n: number) => {
     if (n > 0) lines.push(...line(unit, n, rates[unit]))
   }
   for (const m of MODALITIES) add(READ[m], usage.in[m] - usage.cached[m])
@@ -76,13 +83,11 @@ function tokenLines(usage: Usage, row: PriceRow): Lines {
   return { lines, guessed: unpriced || cacheUnclear || usage.unsplitIn + usage.unsplitOut > 0 }
 }
 
-type TokenLine = CountedUnit | 'unsplitIn' | 'unsplitOut'
-
 /** What each kind of token costs by a row, whatever the row leaves open. */
 interface TokenRates {
-  readonly usual: Readonly<Record<TokenLine, Rate>>
+  readonly usual: Readonly<Record<BilledToken, Rate>>
   /** Of a request whose context is long by the row's own measure. */
-  readonly long: Readonly<Record<TokenLine, Rate>>
+  readonly long: Readonly<Record<BilledToken, Rate>>
   readonly hasCachePrices: boolean
   readonly hasAny: boolean
 }
@@ -94,9 +99,8 @@ function ratesOf(row: PriceRow): TokenRates {
   const known = knownRates.get(row)
   if (known !== undefined) return known
   const { inMilli, outMilli } = row.longContext ?? { inMilli: 1_000, outMilli: 1_000 }
-  const units = [...COUNTED_UNITS, 'unsplitIn', 'unsplitOut'] as const
-  const rates = (of: (unit: TokenLine) => Rate) =>
-    Object.fromEntries(units.map((unit) => [unit, of(unit)])) as Record<TokenLine, Rate>
+  const rates = (of: (unit: BilledToken) => Rate) =>
+    Object.fromEntries(BILLED_TOKENS.map((unit) => [unit, of(unit)])) as Record<BilledToken, Rate>
   const usual = rates((unit) => (unit.endsWith('Out') ? outputRate(row, unit) : inputRate(row, unit)))
   const made = {
     usual,

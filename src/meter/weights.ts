@@ -1,13 +1,13 @@
 import { type Tokens, tokens } from '../units.ts'
 import { hasTokenPrices, inputRate, outputRate } from './price.ts'
-import { COUNTED_UNITS, type PriceRow } from './price-row.ts'
+import { BILLED_TOKENS, type BilledToken, type PriceRow } from './price-row.ts'
 import { MODALITIES, type Usage } from './usage.ts'
 
 /**
  * L3: what a token of each kind counts in the token bucket, in thousandths of an uncached text token read. Whole and
  * rounded up, at least 1 and at most `HEAVIEST`.
  */
-export type Weights = Readonly<Record<(typeof COUNTED_UNITS)[number] | 'unsplitIn' | 'unsplitOut', number>>
+export type Weights = Readonly<Record<BilledToken, number>>
 
 const PLAIN = 1_000
 const HEAVIEST = 1_000_000
@@ -24,14 +24,13 @@ export function weightsOf(row: PriceRow): Weights {
 
 function weigh(row: PriceRow): Weights {
   const base = BigInt(row.prices.textIn?.pico ?? 0)
-  const weight = (unit: keyof Weights): number => {
+  const weight = (unit: BilledToken): number => {
     if (base === 0n || !hasTokenPrices(row)) return PLAIN
     const { pico } = unit.endsWith('Out') ? outputRate(row, unit) : inputRate(row, unit)
     const milli = (BigInt(pico) * BigInt(PLAIN) + base - 1n) / base
     return Math.max(1, Math.min(HEAVIEST, Number(milli)))
   }
-  const entries = [...COUNTED_UNITS, 'unsplitIn', 'unsplitOut'] as const
-  return Object.fromEntries(entries.map((unit) => [unit, weight(unit)])) as Weights
+  return Object.fromEntries(BILLED_TOKENS.map((unit) => [unit, weight(unit)])) as Weights
 }
 
 /** What a token that a response writes counts before anybody knows of which kind it will be; in thousandths. */

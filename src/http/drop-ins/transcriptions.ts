@@ -4,7 +4,7 @@ import { streamSSE } from 'hono/streaming'
 import type { Paid } from '../../calls/media-calls.ts'
 import type { TranscriptionAnswer } from '../../calls/media-provider.ts'
 import { targetsOf } from '../../calls/targets.ts'
-import { FAULTS, type Fault, FaultError, publicCode } from '../../faults.ts'
+import { FAULTS, type Fault, FaultError, publicCode, toFault } from '../../faults.ts'
 import { renderTranscript, type TranscriptUsage } from '../../media/audio/render-transcript.ts'
 import { dollars } from '../../meter/decimal.ts'
 import { tokensIn, tokensOut } from '../../meter/usage.ts'
@@ -101,7 +101,7 @@ function usageOf(paid: readonly Paid<TranscriptionAnswer>[]): TranscriptUsage {
 
 /** An error inside a stream that has begun, in OpenAI's shape. */
 function errorBody(error: unknown): Record<string, unknown> {
-  const fault = error instanceof FaultError ? error : new FaultError('internal', 'Something went wrong on the server.')
+  const fault = toFault(error)
   const { type } = FAULTS[fault.code] as Fault
   return { message: fault.message, type, param: fault.param, code: publicCode(fault.code) }
 }

@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { FAULTS, type Fault, type FaultCode, FaultError } from '../../faults.ts'
+import { FAULTS, type Fault, type FaultCode, FaultError, toFault } from '../../faults.ts'
 import { InvalidRequest, type ProblemDetail } from '../../invalid-request.ts'
 
 /** An answer's body as RFC 9457 has it, with fields of our own that clients can act upon. */
@@ -92,5 +92,5 @@ function faultOf(error: unknown): FaultError {
   if (status === 400 || error instanceof SyntaxError) {
     return new FaultError('invalid_request', 'The body is not valid JSON.')
   }
-  return new FaultError('internal', 'Something went wrong on the server.')
+  return toFault(error)
 }

@@ -89,18 +89,19 @@ export class FrameReader {
     return frame
   }
 
-  /** Adds to a frame that was begun just as much as it needs. */
+  /** Adds to a frame that was begun just as much as it needs; its header first, which says how much that is. */
   #finishFrame(): Buffer | null {
-    while (this.#at < this.#chunk.length) {
+    for (;;) {
       const begun = this.#begun.view
       const length = this.#frameLength(begun, 0, begun.length)
+      // A frame without a payload is whole with its header.
+      if (length === begun.length) return this.lends ? this.#begun.lend() : this.#begun.take()
+      if (this.isEmpty) return null
       const wanted = (length ?? begun.length + 1) - begun.length
       const piece = this.#chunk.subarray(this.#at, this.#at + wanted)
       this.#begun.append(piece, length ?? LONGEST_HEADER)
       this.#at += piece.length
-      if (length !== null && this.#begun.length === length) return this.lends ? this.#begun.lend() : this.#begun.take()
     }
-    return null
   }
 
   /** Length of the frame at `at`, header included; null while its header has not come whole. Judges the header. */

@@ -102,6 +102,22 @@ describe('walking frames', () => {
     )
   })
 
+  test('W2 a short frame is handed out with its last byte, wherever it is cut', () => {
+    for (const masked of [false, true]) {
+      for (const length of [0, 1, 2, 125, 126, 127]) {
+        const payload = Buffer.alloc(length, 'a')
+        const whole = makeFrame(OPCODE.text, payload, masked)
+        for (let first = 1; first < whole.length; first++) {
+          const read = readAll(masked ? 'client' : 'server', cut(whole, [first, whole.length - first]))
+          expect(read, `${length} cut at ${first}`).toEqual({
+            received: [`text ${payload.toString('base64')}`],
+            code: null,
+          })
+        }
+      }
+    }
+  })
+
   test('S6 any sequence of frames means what it means to the ws package, errors and their codes included', async () => {
     const lengths = fc.array(fc.integer({ min: 1, max: 70_000 }), { minLength: 1, maxLength: 4 })
     await fc.assert(

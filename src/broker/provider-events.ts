@@ -56,3 +56,8 @@ export function countIn(sum: SessionUsage, usage: Loose): void {
   sum.output_tokens += count(usage, 'output_tokens')
   sum.responses++
 }
+
+/** Who is to transcribe what the caller says, by a session object or a part of one; null where it names nobody. */
+export function transcriptionModel(session: Loose | null): string | null {
+  return text(child(child(child(session, 'audio'), 'input'), 'transcription'), 'model')
+}

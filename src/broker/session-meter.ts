@@ -73,8 +73,8 @@ interface Run {
 export class SessionMeter {
   readonly row: PriceRow
   #transcriber: PriceRow | null = null
-  /** Those that the caller has asked for and the provider has not confirmed, by model, and how many times. */
-  readonly #asked = new Map<string, { row: PriceRow; times: number }>()
+  /** Those that the caller has asked for and the provider has not answered. */
+  #asked: readonly PriceRow[] = []
   readonly #weights: Weights
   readonly #transcribesOnly: boolean
   /** The conversation without the audio that came since it was last looked at, which comes in many small pieces. */
@@ -139,16 +139,11 @@ export class SessionMeter {
   /** The provider says who writes down. */
   transcriberIs(row: PriceRow | null): void {
     this.#transcriber = row
-    const asked = row === null ? undefined : this.#asked.get(row.model)
-    if (row === null || asked === undefined) return
-    if (asked.times === 1) this.#asked.delete(row.model)
-    else this.#asked.set(row.model, { row, times: asked.times - 1 })
   }
 
-  /** The caller wants it: what is said from now on may be written down by it. */
-  transcriberAsked(row: PriceRow): void {
-    const times = this.#asked.get(row.model)?.times ?? 0
-    this.#asked.set(row.model, { row, times: times + 1 })
+  /** The caller wants one of them, and the provider has not answered: what is said from now on may be its work. */
+  transcribersAsked(rows: readonly PriceRow[]): void {
+    this.#asked = rows
   }
 
   /** Audio is on its way to the provider. */
@@ -283,7 +278,7 @@ export class SessionMeter {
   /** The most that writing down so much speech may cost, by whoever may do it. */
   transcription(length: Ms): Holding {
     let most = this.#transcriber === null ? NOTHING_HELD : this.#writtenBy(this.#transcriber, length)
-    for (const { row } of this.#asked.values()) most = greater(most, this.#writtenBy(row, length))
+    for (const row of this.#asked) most = greater(most, this.#writtenBy(row, length))
     return most
   }
 

@@ -7,7 +7,7 @@ import type { LedgerRecord } from '../meter/record.ts'
 import { sumTokens, tokensIn, tokensOut } from '../meter/usage.ts'
 import { between, type Instant, ms, type Tokens, tokens } from '../units.ts'
 import { isOwnEvent } from './own-event.ts'
-import { child, count, type Loose, text } from './provider-events.ts'
+import { child, count, type Loose, text, transcriptionModel } from './provider-events.ts'
 import type { Purse, PursePort } from './purse.ts'
 import type { SessionBooks } from './session-books.ts'
 import type { TurnControl } from './turn-control.ts'
@@ -166,13 +166,9 @@ export class SessionMoney {
   /** A caller's `session.update`: what to send in its place. */
   update(event: Loose, message: Message): Message {
     this.#countAudio()
-    const model = transcriptionModel(child(event, 'session'))
-    const row = model === null ? null : this.#transcriber(model)
-    if (row !== null) {
-      this.books.meter.transcriberAsked(row)
-      this.#purse?.look()
-    }
     const changed = this.#turns.outgoing(event)
+    this.#transcribersAsked()
+    this.#purse?.look()
     return changed === null ? message : { text: Buffer.from(JSON.stringify(changed)), frame: null }
   }
 
@@ -224,6 +220,7 @@ export class SessionMoney {
       case 'session.created':
       case 'session.updated': {
         const verdict = this.#turns.updated(event)
+        this.#transcribersAsked()
         this.#sessionIs(child(event, 'session') ?? {}, rates)
         this.#purse?.look()
         if (verdict.show === 'nothing') return 'keep'
@@ -292,13 +289,21 @@ export class SessionMoney {
   }
 
   #failed(event: Loose): Passage {
-    if (this.#turns.failed(event)) return 'keep'
+    const isOurs = this.#turns.failed(event)
+    this.#transcribersAsked()
+    if (isOurs) return 'keep'
     const code = text(child(event, 'error'), 'code')
     const eventId = text(child(event, 'error'), 'event_id')
     if (code === 'input_audio_buffer_commit_empty') this.books.meter.commitRefused()
     this.#purse?.refused(eventId, code === 'conversation_already_has_active_response')
     // What the broker itself has asked for is nobody else's business.
     return isOwnEvent(eventId) ? 'keep' : 'pass'
+  }
+
+  /** Whoever may come to transcribe is reckoned with until its update is answered. */
+  #transcribersAsked(): void {
+    const models = this.#turns.transcribersAsked
+    this.books.meter.transcribersAsked(models.flatMap((model) => this.#transcriber(model) ?? []))
   }
 
   #committed(itemId: string): void {
@@ -331,8 +336,4 @@ export class SessionMoney {
       prompt: Buffer.byteLength(text(child(input, 'transcription'), 'prompt') ?? ''),
     })
   }
-}
-
-function transcriptionModel(session: Loose | null): string | null {
-  return text(child(child(child(session, 'audio'), 'input'), 'transcription'), 'model')
 }

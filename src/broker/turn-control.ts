@@ -1,4 +1,4 @@
-import { child, type Loose, text } from './provider-events.ts'
+import { child, type Loose, text, transcriptionModel } from './provider-events.ts'
 
 /** What becomes of a `session.updated` on its way to the caller. */
 export type UpdatedVerdict =
@@ -18,6 +18,8 @@ interface Update {
   readonly detection: Loose | null | undefined
   /** The broker has put its own `create_response` in place of the caller's. */
   readonly isChanged: boolean
+  /** The model that is to transcribe what is said; null where the update says nothing of one. */
+  readonly transcriber: string | null
 }
 
 /**
@@ -51,6 +53,11 @@ export class TurnControl {
     return this.expectsResponses && this.#detection?.create_response === false
   }
 
+  /** The transcription models of updates that the provider has not answered: any of them may do the next work. */
+  get transcribersAsked(): string[] {
+    return this.#underWay.flatMap(({ transcriber }) => transcriber ?? [])
+  }
+
   /** The `session.update` that takes over; null when there is nothing to tell the provider. */
   take(): Loose | null {
     this.#isTaken = true
@@ -69,7 +76,14 @@ export class TurnControl {
     if (isObject) this.#wanted = typeof given.create_response === 'boolean' ? given.create_response : true
     const isChanged = isObject && this.#isTaken && this.#wanted
     const detection = isObject || given === null ? given : undefined
-    this.#underWay.push({ ours: false, eventId: text(event, 'event_id'), wanted: this.#wanted, detection, isChanged })
+    this.#underWay.push({
+      ours: false,
+      eventId: text(event, 'event_id'),
+      wanted: this.#wanted,
+      detection,
+      isChanged,
+      transcriber: transcriptionModel(child(event, 'session')),
+    })
     return isChanged ? withDetection(event, { ...given, create_response: false }) : null
   }
 
@@ -128,7 +142,15 @@ export class TurnControl {
     const isSettled = this.#underWay.every((update) => !update.ours && !update.isChanged)
     if (isSettled && (detection.create_response !== false) === createResponse) return null
     const eventId = `parley_turns_${++this.#updates}`
-    this.#underWay.push({ ours: true, eventId, wanted: this.#wanted, detection: undefined, isChanged: true })
+    const update = {
+      ours: true,
+      eventId,
+      wanted: this.#wanted,
+      detection: undefined,
+      isChanged: true,
+      transcriber: null,
+    }
+    this.#underWay.push(update)
     const turn_detection = { ...detection, create_response: createResponse }
     const session = { type: 'realtime', audio: { input: { turn_detection } } }
     return { type: 'session.update', event_id: eventId, session }

@@ -125,4 +125,23 @@ describe('who starts responses', () => {
     control.failed({ type: 'error', error: { event_id: 'bad' } })
     expect(control.startsResponses).toBe(true)
   })
+
+  test('L5 a transcriber that a caller has asked for counts until its update is answered, or refused', () => {
+    const control = taken()
+    const asking = (event_id: string, model: string) =>
+      control.outgoing({
+        type: 'session.update',
+        event_id,
+        session: { audio: { input: { transcription: { model } } } },
+      })
+    asking('first', 'gpt-4o-transcribe')
+    asking('second', 'whisper-1')
+    expect(control.transcribersAsked).toEqual(['gpt-4o-transcribe', 'whisper-1'])
+    control.updated({ type: 'session.updated', session: session(off) })
+    expect(control.transcribersAsked).toHaveLength(2)
+    control.failed({ type: 'error', error: { event_id: 'second' } })
+    expect(control.transcribersAsked).toEqual(['gpt-4o-transcribe'])
+    control.updated({ type: 'session.updated', session: session(off) })
+    expect(control.transcribersAsked).toEqual([])
+  })
 })

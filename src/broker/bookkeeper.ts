@@ -12,6 +12,8 @@ const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 3_000
 /** When to look again for what a dead process left, where its node still seemed to be alive: before its leases are reaped. */
 const LOOK_AGAIN_MS = 5_000
+/** The file is emptied at most this often, ms: most of what is written is settled at once. */
+const CLEAR_EVERY_MS = 1_000
 /** Settlements tried at once after an outage. */
 const AT_ONCE = 50
 const FILE = /^unsettled-([A-Za-z0-9-]{1,64})\.jsonl$/
@@ -40,6 +42,7 @@ export class Bookkeeper implements AsyncDisposable {
   #retryIn = FIRST_RETRY_MS
   #retry: Disposable | null = null
   #look: Disposable | null = null
+  #clear: Disposable | null = null
   #isOver = false
 
   constructor(nodeId: string, dataDir: string, store: LimitStore, clock: Clock, log: Log, metrics: Metrics) {
@@ -166,8 +169,7 @@ export class Bookkeeper implements AsyncDisposable {
   /** Waits a last time; what the store still does not take stays in the file for the next process. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true
-    this.#look?.[Symbol.dispose]()
-    this.#retry?.[Symbol.dispose]()
+    for (const alarm of [this.#look, this.#clear, this.#retry]) alarm?.[Symbol.dispose]()
     await Promise.all([...this.#open.keys()].map((settlement) => this.#try(settlement)))
     this.#retry?.[Symbol.dispose]()
     this.#file.close(this.#open.size === 0)
@@ -182,7 +184,7 @@ export class Bookkeeper implements AsyncDisposable {
     this.#metrics.unsettled.set(this.#open.size)
     if (settlement.keep !== null) this.#metrics.overdraft.inc(settled.overdraft.money)
     this.#retryIn = FIRST_RETRY_MS
-    if (this.#open.size === 0) this.#file.clear()
+    if (this.#open.size === 0) this.#clearSoon()
     done(settled)
     const { session } = settlement.record
     const left = (this.#owing.get(session) ?? 1) - 1
@@ -190,6 +192,15 @@ export class Bookkeeper implements AsyncDisposable {
     this.#owing.delete(session)
     this.#leaving.get(session)?.resolve()
     this.#leaving.delete(session)
+  }
+
+  /** What is settled and found in the file by another process counts once all the same. */
+  #clearSoon(): void {
+    if (this.#isOver) return
+    this.#clear ??= this.#clock.at(later(this.#clock.now(), ms(CLEAR_EVERY_MS)), () => {
+      this.#clear = null
+      if (this.#open.size === 0) this.#file.clear()
+    })
   }
 
   #tryLater(): void {

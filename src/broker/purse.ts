@@ -76,6 +76,7 @@ export class Purse implements Disposable {
   #asked = 0
   /** By the id of the event that asked the provider for it: responses that may still be refused. */
   readonly #starting = new Map<string, string>()
+  #holdsInput = false
   /** Audio that could not be paid for when it came. */
   #kept: Message | null = null
   /** Audio that turns may be taken out of, when the need was last looked at. */
@@ -163,18 +164,18 @@ export class Purse implements Disposable {
     if (this.#books.meter.untaken - this.#lookedAt > LOOK_AGAIN) this.look()
   }
 
-  /** True when a message of audio is kept here until it can be paid for. */
+  /** True when a message of audio is kept here until it can be paid for. Asked with every frame. */
   keeps(message: Message): boolean {
-    if (this.#gate.state.inputHeld === null) return false
-    this.#kept = message
-    return true
+    if (this.#holdsInput) this.#kept = message
+    return this.#holdsInput
   }
 
   /** What the next response may cost has changed. */
   look(): void {
     const { meter } = this.#books
     for (const [key, { wish }] of this.#held) {
-      this.#gate.dispatch({ type: 'estimated', key, ...meter.need(wish, this.#policy.smallestResponse) })
+      const [most, least] = [meter.most(wish), meter.least(wish, this.#policy.smallestResponse)]
+      this.#gate.dispatch({ type: 'estimated', key, most, least })
     }
     this.#gate.dispatch({ type: 'need_changed', need: this.#need() })
   }
@@ -195,8 +196,12 @@ export class Purse implements Disposable {
   }
 
   responseStarted(id: string, isApart: boolean): void {
-    const { most } = this.#books.meter.need(USUAL, this.#policy.smallestResponse)
-    this.#gate.dispatch({ type: 'opened', id, cost: most, kind: isApart ? 'apart' : 'response' })
+    this.#gate.dispatch({
+      type: 'opened',
+      id,
+      cost: this.#books.meter.most(USUAL),
+      kind: isApart ? 'apart' : 'response',
+    })
   }
 
   /** The provider has refused an event. `isForOther`: because the conversation has a response already. */
@@ -225,7 +230,7 @@ export class Purse implements Disposable {
     if (level === null || level.cap <= 0) return
     // The next answer's least is as good as spent: without room for it the session ends, and a warning must come before.
     const { meter } = this.#books
-    const next = plus(meter.need(USUAL, this.#policy.smallestResponse).least, meter.next().writing).money
+    const next = plus(meter.least(USUAL, this.#policy.smallestResponse), meter.writingAhead()).money
     const percent = Math.floor(((level.spent + next) / level.cap) * 100)
     const marks = this.#policy.budgetWarnings
     const passed = marks.filter((mark) => percent >= mark).length
@@ -248,7 +253,8 @@ export class Purse implements Disposable {
 
   #ask(key: string, held: Held): void {
     this.#held.set(key, held)
-    const { most, least } = this.#books.meter.need(held.wish, this.#policy.smallestResponse)
+    const { meter } = this.#books
+    const [most, least] = [meter.most(held.wish), meter.least(held.wish, this.#policy.smallestResponse)]
     this.#gate.dispatch({ type: 'asked', response: { key, kind: held.kind, most, least } })
   }
 
@@ -277,8 +283,10 @@ export class Purse implements Disposable {
         if (this.#turns.expectsResponses && !this.#held.has(TURN)) this.answerTurn()
         return
       case 'hold_input':
+        this.#holdsInput = true
         return this.#port.holdInput(true)
       case 'take_input':
+        this.#holdsInput = false
         if (this.#kept !== null) this.#port.forward(this.#kept)
         this.#kept = null
         return this.#port.holdInput(false)

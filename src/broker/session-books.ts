@@ -6,7 +6,7 @@ import type { PriceRow } from '../meter/price-row.ts'
 import { readResponseUsage, readTranscriptionUsage } from '../meter/read-usage.ts'
 import { type LedgerRecord, recordId } from '../meter/record.ts'
 import { cachedInput, idleCut, type Saving } from '../meter/savings.ts'
-import { NOTHING, type Usage } from '../meter/usage.ts'
+import { hasCached, NOTHING, type Usage } from '../meter/usage.ts'
 import { weighted, weightsOf } from '../meter/weights.ts'
 import type { Metrics } from '../metrics.ts'
 import { type Ms, type NanoUsd, nanoUsd, tokens } from '../units.ts'
@@ -98,7 +98,7 @@ export class SessionBooks {
     const usage = told ?? (status === 'failed' ? NOTHING : this.meter.usageSoFar(id))
     this.meter.responseEnded(id, usage)
     const basis = told === null && status !== 'failed' ? 'estimate' : 'usage'
-    const savings = [cachedInput(usage, this.options.row)].filter((saving) => saving.quantity > 0)
+    const savings = hasCached(usage) ? [cachedInput(usage, this.options.row)] : []
     return this.#book(this.#record('response', id, basis, status, usage, this.options.row, savings))
   }
 

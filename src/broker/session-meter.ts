@@ -13,12 +13,12 @@ import {
   removed,
   spokenTokens,
 } from '../meter/conversation.ts'
-import { nextResponse, outputThatFits, soFar } from '../meter/estimate.ts'
+import { outputThatFits, usageAtMost, usageSoFar } from '../meter/estimate.ts'
 import { cost } from '../meter/price.ts'
 import type { PriceRow } from '../meter/price-row.ts'
 import { NO_TOKENS, NOTHING, type TokenCount, type Usage } from '../meter/usage.ts'
 import { type Weights, weighted, weightsOf } from '../meter/weights.ts'
-import { type Instant, type Ms, ms, type NanoUsd, seconds, type Tokens, tokens } from '../units.ts'
+import { type Instant, type Ms, ms, seconds, type Tokens, tokens } from '../units.ts'
 import { Pace } from './pace.ts'
 
 /** Special tokens around an item, at the most; the live service was seen to use two to four. */
@@ -221,8 +221,7 @@ export class SessionMeter {
 
   /** The newest response has written more. */
   written(audio: Ms, textBytes: number): void {
-    let newest: Run | undefined
-    for (const run of this.#runs.values()) newest = run
+    const newest = [...this.#runs.values()].at(-1)
     if (newest === undefined) return
     newest.audio = ms(newest.audio + audio)
     newest.text += textBytes
@@ -243,36 +242,37 @@ export class SessionMeter {
     const run = this.#runs.get(id)
     if (run === undefined) return { ...NOTHING, estimated: true }
     const said = { ...NO_TOKENS, audio: spokenTokens(run.audio, this.row), text: tokens(Math.ceil(run.text / 4)) }
-    return soFar(run.before, this.row, run.before.warm ? 'all' : 'none', said).usage
+    return usageSoFar(run.before, this.row, run.before.warm ? 'all' : 'none', said)
   }
 
   /** What a response that has just begun uses if it writes as much as it may: for when nothing more is heard of it. */
   usageAtMost(id: string): Usage {
-    const { usage } = nextResponse(
-      this.#runs.get(id)?.before ?? this.#talk,
-      this.row,
-      this.#expect(this.#maxOutput),
-    ).most
-    return { ...usage, estimated: true }
+    return usageAtMost(this.#runs.get(id)?.before ?? this.#talk, this.row, 'none', this.#maxOutput)
   }
 
-  /** The most that a response may cost, and the most with an answer of `smallest` tokens. */
-  need(wish: ResponseWish, smallest: Tokens): { most: Holding; least: Holding } {
-    const limit = lowest(wish.maxOutput, this.#maxOutput)
-    return { most: this.#atMost(wish, limit), least: this.#atMost(wish, lowest(limit, smallest)) }
+  /** The most that a response may cost. */
+  most(wish: ResponseWish): Holding {
+    return this.#atMost(this.#reading(wish), lowest(wish.maxOutput, this.#maxOutput))
+  }
+
+  /** The most that it may cost with an answer of `smallest` tokens. */
+  least(wish: ResponseWish, smallest: Tokens): Holding {
+    return this.#atMost(this.#reading(wish), lowest(lowest(wish.maxOutput, this.#maxOutput), smallest))
   }
 
   /** What may begin without being asked for: a response to what is being said, and the transcription of it. */
   next(): Need {
-    const { untaken } = this
-    const sent = this.transcription(ms(untaken + LOOK_AGAIN))
-    const writing = this.transcription(ms(Math.max(SPEECH_AHEAD, untaken + 2 * LOOK_AGAIN)))
+    const sent = this.transcription(ms(this.untaken + LOOK_AGAIN))
+    const writing = this.writingAhead()
     if (this.#transcribesOnly) return { next: writing, writing, sent }
     const ahead = ms(Math.max(0, SPEECH_AHEAD - this.#talk.buffered))
-    const response = this.#priced(
-      nextResponse(appended(this.#talk, ahead), this.row, this.#expect(this.#maxOutput)).most,
-    )
+    const response = this.#atMost(appended(this.#talk, ahead), this.#maxOutput)
     return { next: plus(response, writing), writing, sent }
+  }
+
+  /** What may come to be written down, spoken or not, before anybody asks again. */
+  writingAhead(): Holding {
+    return this.transcription(ms(Math.max(SPEECH_AHEAD, this.untaken + 2 * LOOK_AGAIN)))
   }
 
   /** The most that writing down so much speech may cost, by whoever may do it. */
@@ -285,9 +285,9 @@ export class SessionMeter {
   /** The longest answer that `held` pays for; null where that is as long as it may be anyway. */
   clamp(wish: ResponseWish, held: Holding): Tokens | null {
     const limit = lowest(wish.maxOutput, this.#maxOutput)
-    const { talk } = this.#reading(wish)
+    const talk = this.#reading(wish)
     const byMoney = outputThatFits(talk, this.row, 'none', held.money)
-    const read = weighted(nextResponse(talk, this.row, this.#expect(tokens(0))).least.usage, this.#weights)
+    const read = weighted(usageSoFar(talk, this.row, 'none', NO_TOKENS), this.#weights)
     const byTokens = Math.floor(((held.tokens - read) * 1_000) / this.#weights.unsplitOut)
     const fits = tokens(Math.max(1, Math.min(byMoney, byTokens)))
     const most = limit ?? this.row.maxOut
@@ -327,21 +327,16 @@ export class SessionMeter {
     return upTo
   }
 
-  #atMost(wish: ResponseWish, maxOutput: Tokens | null): Holding {
-    return this.#priced(nextResponse(this.#reading(wish).talk, this.row, this.#expect(maxOutput)).most)
+  /** Nothing is taken to come from the cache. */
+  #atMost(talk: Conversation, maxOutput: Tokens | null): Holding {
+    const usage = usageAtMost(talk, this.row, 'none', maxOutput)
+    return { money: cost(usage, this.row).nano, tokens: weighted(usage, this.#weights) }
   }
 
-  #reading(wish: ResponseWish): { talk: Conversation } {
+  #reading(wish: ResponseWish): Conversation {
     const talk = wish.isApart ? EMPTY : this.#talk
-    return { talk: added(talk, { ...NO_TOKENS, text: tokens(wish.extraBytes + (wish.isApart ? this.#baseBytes : 0)) }) }
-  }
-
-  #expect(maxOutput: Tokens | null) {
-    return { cached: 'none' as const, maxOutput }
-  }
-
-  #priced({ usage, cost }: { usage: Usage; cost: { nano: NanoUsd } }): Holding {
-    return { money: cost.nano, tokens: weighted(usage, this.#weights) }
+    const bytes = wish.extraBytes + (wish.isApart ? this.#baseBytes : 0)
+    return bytes === 0 ? talk : added(talk, { ...NO_TOKENS, text: tokens(bytes) })
   }
 }
 

@@ -55,8 +55,12 @@ export class SessionMoney {
   #rates: AudioRates = { input: 48_000, output: 48_000 }
   /** Audio of the caller since the session began. */
   #heard = 0
-  /** Raw bytes of it that are not reckoned with yet: it comes in many small pieces. */
+  /** Raw bytes of it that are not reckoned with yet, for it comes in many small pieces, and how many to gather. */
   #uncounted = 0
+  #gathered = gatheredOf(this.#rates)
+  /** What answers have said since it was last reckoned with: raw bytes of audio, and bytes of text. */
+  #saidAudio = 0
+  #saidText = 0
   /** Where on that line the present speech began, and where the last ended, as the provider says. */
   #speechFrom: number | null = null
   #speechTo: number | null = null
@@ -90,6 +94,7 @@ export class SessionMoney {
   /** The session is over. `endsAt`: when it would have ended by itself, for one that was cut because nobody spoke. */
   close(now: Instant, endsAt: Instant | null): void {
     this.stop()
+    this.#countSaid()
     this.books.close(endsAt === null ? null : ms(Math.max(0, Math.round(between(now, endsAt)))))
   }
 
@@ -126,7 +131,7 @@ export class SessionMoney {
   audioSent(bytes: number, message: Message): boolean {
     this.#mayTakeTurn = true
     this.#uncounted += bytes
-    if (this.#uncounted * 1_000 >= this.#rates.input * GATHERED) this.#countAudio()
+    if (this.#uncounted >= this.#gathered) this.#countAudio()
     return this.#purse?.keeps(message) === true
   }
 
@@ -211,11 +216,21 @@ export class SessionMoney {
 
   /** Audio or text of an answer has passed. */
   written(audioBytes: number, textBytes: number): void {
-    this.books.meter.written(ms((audioBytes / this.#rates.output) * 1_000), textBytes)
+    this.#saidAudio += audioBytes
+    this.#saidText += textBytes
+  }
+
+  /** Before anything else is looked at: what was gathered belongs to the answer that was under way. */
+  #countSaid(): void {
+    if (this.#saidAudio === 0 && this.#saidText === 0) return
+    this.books.meter.written(ms((this.#saidAudio / this.#rates.output) * 1_000), this.#saidText)
+    this.#saidAudio = 0
+    this.#saidText = 0
   }
 
   hears(type: string, event: Loose, rates: AudioRates): Passage {
     this.#countAudio()
+    this.#countSaid()
     switch (type) {
       case 'session.created':
       case 'session.updated': {
@@ -320,6 +335,7 @@ export class SessionMoney {
 
   #sessionIs(session: Loose, rates: AudioRates): void {
     this.#rates = rates
+    this.#gathered = gatheredOf(rates)
     const { meter } = this.books
     const model = transcriptionModel(session)
     meter.transcriberIs(model === null ? null : (this.#transcriber(model) ?? meter.row))
@@ -337,3 +353,5 @@ export class SessionMoney {
     })
   }
 }
+
+const gatheredOf = (rates: AudioRates): number => (rates.input * GATHERED) / 1_000

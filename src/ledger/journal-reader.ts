@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { FaultError } from '../faults.ts'
 import type { Log } from '../log.ts'
 import { type Instant, later, ms } from '../units.ts'
 import type { CounterName, SpendCounters } from './counters.ts'
@@ -113,21 +114,36 @@ export class JournalReader implements AsyncDisposable {
   }
 
   async #book(): Promise<number> {
-    const { ledger, journal, log, metrics } = this.#deps
+    const { journal, log, metrics } = this.#deps
     const entries = this.#inHand
     if (entries.length === 0) return 0
-    metrics.booked.inc(await ledger.append(entries.flatMap((entry) => entry.posting ?? [])))
-    await journal.done(entries)
+    const refused = await this.#append(entries)
+    await journal.done(entries, refused)
     this.#inHand = []
-    const refused = entries.filter((entry) => entry.posting === null)
     if (refused.length > 0) {
       metrics.refused.inc(refused.length)
-      log.error(
-        { entries: refused.map((entry) => entry.id) },
-        'entries of the journal were no records and were put aside',
-      )
+      log.error({ entries: refused.map(({ id }) => id) }, 'entries of the journal were no records and were put aside')
     }
     return entries.length
+  }
+
+  /** The ledger checks what it takes; each entry is looked at by itself only where there is one that it does not. */
+  async #append(entries: readonly Entry[]): Promise<Entry[]> {
+    const { ledger, metrics } = this.#deps
+    const claimed = entries.flatMap((entry) => entry.claimed ?? [])
+    if (claimed.length === entries.length) {
+      const booked = await ledger.append(claimed).catch((error: Error) => {
+        if (error instanceof FaultError) throw error
+        return error
+      })
+      if (typeof booked === 'number') {
+        metrics.booked.inc(booked)
+        return []
+      }
+      if (entries.every(({ posting }) => posting !== null)) throw booked
+    }
+    metrics.booked.inc(await ledger.append(entries.flatMap(({ posting }) => posting ?? [])))
+    return entries.filter(({ posting }) => posting === null)
   }
 
   async #lookAfterOthers(): Promise<void> {

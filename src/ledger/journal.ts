@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
+import type { LedgerRecord } from '../meter/record.ts'
 import { keys } from '../store/keys.ts'
 import { instant } from '../units.ts'
 import type { Posting } from './ledger.ts'
@@ -11,11 +12,36 @@ const REFUSED_KEPT = 10_000
 /** A reader that has asked for nothing for so long is gone for good, ms. */
 const GONE_MS = 3_600_000
 
-/** One entry of the journal. `posting` is null where it is no record. */
-export interface Entry {
+/** One entry of the journal. */
+export class Entry {
   readonly id: string
-  readonly posting: Posting | null
   readonly raw: readonly string[]
+
+  constructor(id: string, raw: readonly string[]) {
+    this.id = id
+    this.raw = raw
+  }
+
+  /** What it says it is, for a ledger that checks what it is given; null where it cannot even be read. */
+  get claimed(): Posting | null {
+    return this.#posting((json) => JSON.parse(json) as LedgerRecord | null)
+  }
+
+  /** Null where it is no record. */
+  get posting(): Posting | null {
+    return this.#posting(readRecord)
+  }
+
+  #posting(read: (json: string) => LedgerRecord | null): Posting | null {
+    const field = (name: string) => this.raw[this.raw.indexOf(name) + 1]
+    try {
+      const record = this.raw.includes('record') ? read(field('record') ?? '') : null
+      const booked = Math.floor(Number(this.raw.includes('booked') ? field('booked') : record?.at))
+      return record === null || !Number.isSafeInteger(booked) || booked < 0 ? null : { record, booked: instant(booked) }
+    } catch {
+      return null
+    }
+  }
 }
 
 /** What the stream says of itself: entries not yet in the ledger, and the last id it has ever given. */
@@ -78,13 +104,11 @@ export class Journal {
   }
 
   /** Forgets entries that are in the ledger, and puts aside those that are no records. All or nothing; may be repeated. */
-  async done(entries: readonly Entry[]): Promise<void> {
+  async done(entries: readonly Entry[], refused: readonly Entry[]): Promise<void> {
     if (entries.length === 0) return
     const ids = entries.map((entry) => entry.id)
     const transaction = this.#redis.multi()
-    for (const { raw, posting } of entries) {
-      if (posting === null) transaction.xadd(this.#refused, 'MAXLEN', '~', REFUSED_KEPT, '*', ...raw)
-    }
+    for (const { raw } of refused) transaction.xadd(this.#refused, 'MAXLEN', '~', REFUSED_KEPT, '*', ...raw)
     transaction.xack(this.#stream, GROUP, ...ids).xdel(this.#stream, ...ids)
     for (const [error] of (await transaction.exec()) ?? []) if (error !== null) throw error
   }
@@ -138,11 +162,4 @@ function withScripts(redis: Redis): Redis & Scripts {
 
 type RawEntry = [id: string, fields: string[]]
 
-function entryOf([id, raw]: RawEntry): Entry {
-  const fields = new Map<string, string>()
-  for (let i = 0; i + 1 < raw.length; i += 2) fields.set(raw[i] ?? '', raw[i + 1] ?? '')
-  const record = readRecord(fields.get('record') ?? '')
-  const booked = Number(fields.get('booked') ?? record?.at)
-  const isInstant = Number.isSafeInteger(Math.floor(booked)) && booked >= 0
-  return { id, raw, posting: record === null || !isInstant ? null : { record, booked: instant(Math.floor(booked)) } }
-}
+const entryOf = ([id, raw]: RawEntry): Entry => new Entry(id, raw)

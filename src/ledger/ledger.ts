@@ -88,7 +88,7 @@ export interface Spender {
 export interface Ledger extends AsyncDisposable {
   /** A random name made with the ledger and kept in it, by which a journal knows whether this is its ledger. */
   readonly id: string
-  /** Books all of these, or none; resolves after they are durable, with how many were new. */
+  /** Books all of these, or none, as where one is no record; resolves after they are durable, with how many were new. */
   append(postings: readonly Posting[]): Promise<number>
   /** Rows in ascending order of their keys. A day is that of the record's own `at`. */
   sums(query: SumsQuery): Promise<UsageSum[]>

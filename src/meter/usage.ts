@@ -69,6 +69,8 @@ export const addTokens = (a: TokenCount, b: TokenCount): TokenCount => mapTokens
 /** `a` without `b`, never below zero. */
 export const lessTokens = (a: TokenCount, b: TokenCount): TokenCount => mapTokens(a, (n, m) => Math.max(0, n - b[m]))
 
+/** Something is known to have come from the provider's cache, by modality. */
+export const hasCached = (usage: Usage): boolean => sumTokens(usage.cached) > 0
 /** Every token read. */
 export const tokensIn = (usage: Usage): Tokens => tokens(sumTokens(usage.in) + usage.unsplitIn)
 /** Every token written. */

@@ -14,15 +14,19 @@ import {
   removed,
   spokenTokens,
 } from '../../src/meter/conversation.ts'
-import { correct, nextResponse, outputThatFits, soFar } from '../../src/meter/estimate.ts'
+import { outputThatFits, usageAtMost, usageSoFar } from '../../src/meter/estimate.ts'
 import { cost } from '../../src/meter/price.ts'
 import { NO_TOKENS, sumTokens } from '../../src/meter/usage.ts'
 import { ms, nanoUsd, seconds, tokens } from '../../src/units.ts'
 import { count, rowOf, SHEET, used } from '../support/prices.ts'
 
 const row = rowOf('gpt-realtime-2.1')
-const expectAll = { cached: 'all', maxOutput: tokens(1_000) } as const
-const expectNone = { cached: 'none', maxOutput: tokens(1_000) } as const
+
+/** What the next response costs if it says nothing, and if it says as much as it may. */
+const least = (talk: Conversation, cached: 'all' | 'none', by = row) =>
+  cost(usageSoFar(talk, by, cached, NO_TOKENS), by).nano
+const most = (talk: Conversation, cached: 'all' | 'none', output: number, by = row) =>
+  cost(usageAtMost(talk, by, cached, tokens(output)), by).nano
 
 describe('audio as tokens', () => {
   test('M1 a token per 100 ms heard and per 50 ms spoken, as measured live', () => {
@@ -99,36 +103,22 @@ describe('what the next response costs', () => {
   const talk = added(answered(EMPTY, EMPTY, used({ text: 1_000 }, { audio: 2_000 })), count({ audio: 50 }))
 
   test('M1 least is the context it reads, most is that and every token it may say', () => {
-    const { least, most } = nextResponse(talk, row, expectNone)
-    expect(least.cost.nano).toBe(1_000 * 4_000 + 2_050 * 32_000)
-    expect(most.cost.nano).toBe(least.cost.nano + 1_000 * 64_000)
+    expect(least(talk, 'none')).toBe(1_000 * 4_000 + 2_050 * 32_000)
+    expect(most(talk, 'none', 1_000)).toBe(least(talk, 'none') + 1_000 * 64_000)
   })
 
   test('M1 what the cache may hold costs the cached price', () => {
-    const { least } = nextResponse(talk, row, expectAll)
-    expect(least.cost.nano).toBe(1_000 * 400 + 2_000 * 400 + 50 * 32_000)
-    expect(least.usage.estimated).toBe(true)
+    expect(least(talk, 'all')).toBe(1_000 * 400 + 2_000 * 400 + 50 * 32_000)
+    expect(usageSoFar(talk, row, 'all', NO_TOKENS).estimated).toBe(true)
   })
 
   test("M1 without a limit of the session the model's own counts", () => {
-    const { most } = nextResponse(EMPTY, row, { cached: 'none', maxOutput: null })
-    expect(most.usage.unsplitOut).toBe(32_000)
+    expect(usageAtMost(EMPTY, row, 'none', null).unsplitOut).toBe(32_000)
   })
 
   test('M1 the estimate of a running response grows with what it says', () => {
-    const said = soFar(talk, row, 'none', count({ audio: spokenTokens(seconds(2), row) }))
-    expect(said.cost.nano).toBe(nextResponse(talk, row, expectNone).least.cost.nano + 40 * 64_000)
-  })
-
-  test('M1 the drift says how far the estimate was off, and which way', () => {
-    const estimate = soFar(talk, row, 'all', count({ audio: 100 }))
-    const usage = used({ text: 1_000, audio: 2_040 }, { audio: 104 })
-    const drift = correct(estimate, { usage, cost: cost(usage, row) })
-    expect(drift).toEqual({
-      tokensIn: 10,
-      tokensOut: -4,
-      nano: 2_800_000 + 100 * 64_000 - (1_000 * 4_000 + 2_040 * 32_000 + 104 * 64_000),
-    })
+    const said = usageSoFar(talk, row, 'none', count({ audio: spokenTokens(seconds(2), row) }))
+    expect(cost(said, row).nano).toBe(least(talk, 'none') + 40 * 64_000)
   })
 
   const anyCount = fc.record({ text: fc.nat(40_000), audio: fc.nat(40_000), image: fc.nat(5_000) }).map(count)
@@ -149,7 +139,7 @@ describe('what the next response costs', () => {
       fc.property(conversation, sold, cached, budget, (talk, price, cached, money) => {
         const fits = outputThatFits(talk, price, cached, money)
         expect(Number.isSafeInteger(fits) && fits >= 0).toBe(true)
-        const costs = (n: number) => nextResponse(talk, price, { cached, maxOutput: tokens(n) }).most.cost.nano
+        const costs = (n: number) => most(talk, cached, n, price)
         if (fits > 0) expect(costs(fits)).toBeLessThanOrEqual(money)
         if (fits < (price.maxOut ?? 4_096)) expect(costs(fits + 2)).toBeGreaterThan(money)
       }),
@@ -160,9 +150,9 @@ describe('what the next response costs', () => {
   test('L5 above the long-context threshold less output fits, because it is dearer there', () => {
     const price = rowOf('gpt-5.5')
     const long = added(EMPTY, count({ text: 300_000 }))
-    const { least } = nextResponse(long, price, expectNone)
-    expect(outputThatFits(long, price, 'none', nanoUsd(least.cost.nano + 10 * 45_000))).toBe(10)
-    expect(outputThatFits(long, price, 'none', least.cost.nano)).toBe(0)
+    const read = least(long, 'none', price)
+    expect(outputThatFits(long, price, 'none', nanoUsd(read + 10 * 45_000))).toBe(10)
+    expect(outputThatFits(long, price, 'none', read)).toBe(0)
   })
 
   test('M1 an estimate reads at most the window, and least is never above most', () => {
@@ -173,10 +163,8 @@ describe('what the next response costs', () => {
         for (const m of ['text', 'audio', 'image'] as const) {
           expect(cacheable[m] <= resent[m] && resent[m] <= read[m]).toBe(true)
         }
-        const all = nextResponse(talk, price, expectAll)
-        const none = nextResponse(talk, price, expectNone)
-        expect(all.least.cost.nano).toBeLessThanOrEqual(none.least.cost.nano)
-        expect(none.least.cost.nano).toBeLessThanOrEqual(none.most.cost.nano)
+        expect(least(talk, 'all', price)).toBeLessThanOrEqual(least(talk, 'none', price))
+        expect(least(talk, 'none', price)).toBeLessThanOrEqual(most(talk, 'none', 1_000, price))
       }),
     )
   })

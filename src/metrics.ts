@@ -32,6 +32,11 @@ export class Metrics {
     help: 'Writes of session records that failed',
     registers: [this.registry],
   })
+  readonly storeMemory = new Gauge({
+    name: 'parley_store_memory_ratio',
+    help: 'How much of its memory Redis uses, 0 to 1; 0 where nothing limits it.',
+    registers: [this.registry],
+  })
   readonly objectiveStep = new Gauge({
     name: 'parley_objective_step',
     help: 'Steps taken to keep to the spend objective; 0 is as configured',

@@ -42,6 +42,7 @@ import type { Metrics } from './metrics.ts'
 import { Counters } from './store/counters.ts'
 import { AllJobs } from './store/jobs/all-jobs.ts'
 import { counterAccount, LedgerCounters } from './store/ledger-counters.ts'
+import { MemoryWatch } from './store/memory-watch.ts'
 import { Nodes } from './store/nodes.ts'
 import { ObjectiveWatch } from './store/objective-watch.ts'
 import { PolicyStore } from './store/policy-store.ts'
@@ -125,6 +126,7 @@ export async function serve(
   const current = () => policy.config
   const queue = stack.use(new WebhookQueue(redis, () => current().webhooks))
   const news = { config: current, hooks: new TenantHooks(redis, () => clock.now()), queue }
+  stack.use(new MemoryWatch(redis, clock, log, metrics.storeMemory))
   const records = new SessionRecords(redis, nodeId, (ended) => publishSessionEnd(news, ended))
   const secrets = new ClientSecrets(redis)
   const keeper = new RecordKeeper(clock, log, records, metrics)

@@ -51,6 +51,18 @@ describe('the console', () => {
     const across = await tab.locator('body').evaluate((body: { scrollWidth: number }) => body.scrollWidth)
     expect({ found, isWide: across > width }, what).toEqual({ found: [], isWide: false })
   }
+  const focused = (tab: Tab) =>
+    tab.evaluate(() => {
+      const { activeElement } = (globalThis as never as { document: { activeElement: Shown } }).document
+      return activeElement.getAttribute('aria-label') ?? activeElement.textContent
+    })
+  async function reach(tab: Tab, name: string): Promise<void> {
+    for (let i = 0; i < 60; i++) {
+      if ((await focused(tab)) === name) return
+      await tab.keyboard.press('Tab')
+    }
+    throw new Error(`${name} cannot be reached by keyboard`)
+  }
   const visit = (tab: Tab, page: string) => tab.locator(`nav a[href="#${page}"]`).click()
   const introduced = async (caller: Caller) => String((await caller.next('parley.session')).session_id)
   const callIn = () => Caller.connect(parley.door('model=gpt-realtime&parley=1'), demo.key)
@@ -214,18 +226,7 @@ describe('the console', () => {
     using caller = await callIn()
     const id = (await introduced(caller)).slice(0, 8)
     const tab = await open()
-    const focused = () =>
-      tab.evaluate(() => {
-        const { activeElement } = (globalThis as never as { document: { activeElement: Shown } }).document
-        return activeElement.getAttribute('aria-label') ?? activeElement.textContent
-      })
-    const tabTo = async (name: string) => {
-      for (let i = 0; i < 60; i++) {
-        if ((await focused()) === name) return
-        await tab.keyboard.press('Tab')
-      }
-      throw new Error(`${name} cannot be reached by keyboard`)
-    }
+    const tabTo = (name: string) => reach(tab, name)
     await tab.locator('.brand').focus()
     await tabTo('Sessions')
     await tab.keyboard.press('Enter')
@@ -239,11 +240,11 @@ describe('the console', () => {
     await tab.keyboard.press('Escape')
     await tab.getByRole('dialog').waitFor({ state: 'detached' })
     // Focus goes back to where it came from.
-    expect(await focused()).toBe(`Open session ${id}`)
+    expect(await focused(tab)).toBe(`Open session ${id}`)
     await tabTo(`End session ${id}`)
     await tab.keyboard.press('Enter')
     await tab.getByRole('dialog', { name: `End session ${id}?` }).waitFor()
-    expect(await focused()).toBe('Cancel')
+    expect(await focused(tab)).toBe('Cancel')
     await tab.keyboard.press('Enter')
     expect(caller.closure).toBeNull()
     await tabTo(`End session ${id}`)
@@ -251,6 +252,53 @@ describe('the console', () => {
     await tab.keyboard.press('Tab')
     await tab.keyboard.press('Enter')
     expect((await caller.closed()).code).toBe(4015)
+    await tab.close()
+  })
+
+  test('V2 jobs and spend are looked through by keyboard', async () => {
+    const hand = new JobHand(parley.store)
+    const job = newJob('zenith', systemClock.now())
+    await hand.jobs.create(job, null, ms(1))
+    const tab = await open()
+    await tab.locator('.brand').focus()
+    await reach(tab, 'Jobs')
+    await tab.keyboard.press('Enter')
+    await tab.locator('main h1', { hasText: 'Jobs' }).waitFor()
+    const rows = tab.getByRole('button', { name: /^Open job/ })
+    await rows.first().waitFor()
+    await reach(tab, 'Tenant')
+    await tab.keyboard.type('zenith')
+    await tab.keyboard.press('Enter')
+    await eventually(async () => expect(await rows.count()).toBe(1), 10_000)
+    const name = (await rows.first().getAttribute('aria-label')) ?? ''
+    await reach(tab, name)
+    await tab.keyboard.press('Enter')
+    await tab.getByRole('dialog').getByText('Asked for').first().waitFor()
+    await tab.keyboard.press('Escape')
+    await tab.getByRole('dialog').waitFor({ state: 'detached' })
+    expect(await focused(tab)).toBe(name)
+    await tab.locator('.brand').focus()
+    await reach(tab, 'Type')
+    await tab.keyboard.type('image.describe')
+    await tab.getByText('No job is to be seen here.').waitFor()
+    await tab.locator('.tiles button', { hasText: 'failed' }).focus()
+    await tab.keyboard.press('Space')
+    expect(await tab.locator('.tiles button', { hasText: 'failed' }).getAttribute('aria-pressed')).toBe('true')
+
+    await tab.locator('.brand').focus()
+    await reach(tab, 'Spend')
+    await tab.keyboard.press('Enter')
+    await tab.locator('canvas').first().waitFor()
+    await reach(tab, 'Group')
+    await tab.keyboard.press('ArrowDown')
+    await tab.getByRole('heading', { name: 'Tenants' }).waitFor()
+    await reach(tab, 'Download these days as CSV')
+    const download = tab.waitForEvent('download')
+    await tab.keyboard.press('Enter')
+    expect((await download).suggestedFilename()).toMatch(/\.csv$/)
+    await reach(tab, 'As a table')
+    await tab.keyboard.press('Enter')
+    await tab.getByRole('figure', { name: 'Cost by day' }).getByRole('table').waitFor()
     await tab.close()
   })
 })

@@ -34,7 +34,7 @@ export class Metrics {
   })
   readonly storeMemory = new Gauge({
     name: 'parley_store_memory_ratio',
-    help: 'How much of its memory Redis uses, 0 to 1; 0 where nothing limits it.',
+    help: 'How much of its memory Redis uses, 0 to 1; 0 where nothing limits it',
     registers: [this.registry],
   })
   readonly objectiveStep = new Gauge({

@@ -105,6 +105,26 @@ test('M3 what a killed process left is settled by the next one of its folder, al
   expect(readdirSync(folder.path)).toEqual(['unsettled-next.jsonl'])
 })
 
+test('M3 what is settled leaves the file within a second; a process killed before that books nothing twice', async () => {
+  await using redis = await TestStore.open()
+  using folder = new TempFolder()
+  const clock = new ManualClock()
+  const limits = new SimulatedLimits(redis.store.redis)
+  const lines = (node: string) => readFileSync(join(folder.path, `unsettled-${node}.jsonl`), 'utf8')
+  const killed = new Bookkeeper('killed', folder.path, limits.store, clock, quiet, new Metrics())
+  killed.book(settlement('a'))
+  await killed.settled('s')
+  expect(lines('killed')).toContain('"a"')
+
+  await using next = new Bookkeeper('next', folder.path, limits.store, clock, quiet, new Metrics())
+  expect(await next.recover(folder.path, async () => false)).toBe(1)
+  next.book(settlement('b'))
+  await next.settled('s')
+  expect((await limits.journal()).map(({ providerId }) => providerId)).toEqual(['a', 'b'])
+  clock.pass(1_000)
+  expect(lines('next')).toBe('')
+})
+
 test('M3 on a full disk what was bought is settled all the same, and the node says that it should get no more', async () => {
   await using redis = await TestStore.open()
   using folder = new TempFolder()

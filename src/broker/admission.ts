@@ -164,7 +164,7 @@ export class Admission {
 
   /** Is enough known of a session, and its plan still there, to go on with it? */
   canCarryOn({ head, tail }: SessionRecord): boolean {
-    return tail !== null && this.#deps.config().plans.has(head.plan)
+    return tail !== null && tail.session !== null && this.#deps.config().plans.has(head.plan)
   }
 
   /**
@@ -225,9 +225,10 @@ export class Admission {
         return directory.ended(s, reason)
       },
       money: (bought, port) => till.open(head, bought, port, span),
-      rotated: async (_s, resumeHash) => {
+      rotated: async ({ tail }, resumeHash) => {
+        // Together: a token is good for nothing where its record does not say what to go on with.
         await records
-          .update(head, { resumeHash }, clock.now())
+          .update(head, { resumeHash, tail }, clock.now())
           .catch(() => log.warn({ sessionId: head.id }, 'resume token good on this node only'))
       },
     })

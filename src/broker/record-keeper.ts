@@ -123,6 +123,8 @@ export class RecordKeeper {
     if (!isDone) return
     page.writtenAt = now
     page.written = says
+    // Its phase has changed meanwhile, and was not written because this was under way.
+    if (session.state.phase !== state.phase && this.#pages.has(head.id)) void this.#write(page)
   }
 
   async #try(write: () => Promise<void>): Promise<boolean> {

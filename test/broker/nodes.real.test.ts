@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { keys } from '../../src/store/keys.ts'
@@ -8,6 +9,8 @@ import { Caller } from '../support/caller.ts'
 import { eventually } from '../support/eventually.ts'
 import { demo, Parley, silent } from '../support/parley.ts'
 import { sessionHead } from '../support/sessions.ts'
+
+type WriteSession = (...args: string[]) => Promise<number>
 
 describe('two nodes on one Redis', () => {
   let one: Parley
@@ -95,6 +98,35 @@ describe('two nodes on one Redis', () => {
     two.loopback.faults = {}
     using third = back(two, resume_token, seen)
     expect((await third.next('parley.restored')).items).toBe(2)
+  })
+
+  test('S7 a token is good elsewhere from the moment it is handed out, whatever else is being written of its session', async () => {
+    const { redis } = one.store as never as { redis: Redis & { writeSession: WriteSession } }
+    const { writeSession } = redis
+    const [held, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    await using stack = new AsyncDisposableStack()
+    stack.defer(() => {
+      goOn.resolve()
+      redis.writeSession = writeSession
+      one.loopback.faults = {}
+    })
+    // The node writes the session down just before the provider has greeted it, and Redis takes its time.
+    one.loopback.faults = { delay: 2_500 }
+    redis.writeSession = async (...args) => {
+      if (!args.includes('opening') || !args.includes('tail')) return writeSession.apply(redis, args)
+      held.resolve()
+      await goOn.promise
+      return writeSession.apply(redis, args)
+    }
+    using first = await Caller.connect(one.door('model=gpt-realtime&parley=1'), demo.key)
+    await held.promise
+    const { resume_token, session_id } = await introduced(first)
+    const owner = (await redis.hget(keys.session(session_id), 'owner')) as string
+    first.vanish()
+    await redis.del(keys.node(owner))
+    using second = back(two, resume_token, 1)
+    expect(await second.next('parley.restored')).toMatchObject({ items: 0 })
+    expect((await second.ask('hello')).response).toMatchObject({ status: 'completed' })
   })
 
   test('S5 a caller of a node that was killed and started again at its address is told to come back, and then goes on', async () => {

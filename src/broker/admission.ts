@@ -174,14 +174,14 @@ export class Admission {
   carryOn(peer: Peer, record: SessionRecord, seen: number, tokenHash: string, turnedAway: TurnedAway): void {
     const { head, tail, usage } = record
     const plan = this.#deps.config().plans.get(head.plan)
-    if (plan === undefined || tail === null)
+    if (plan === undefined || tail === null || tail.session === null)
       throw new FaultError('session_not_found', 'The session cannot be continued.')
     const ceilings = ceilingsOf(plan, head)
     // Its slots were its own until its node died: it goes on even where another has taken them since.
     void this.#deps.till.admit(head).catch(() => undefined)
     const grant =
       head.grant === null ? null : { user: head.user, origins: [], expiresAt: head.admitted as never, ...head.grant }
-    const { id: _id, object: _object, expires_at: _expires, model: _model, ...session } = tail.session ?? {}
+    const { id: _id, object: _object, expires_at: _expires, model: _model, ...session } = tail.session
     const items = Journal.from(tail.items as unknown as JournalItem[]).replay()
     this.#run(
       peer,

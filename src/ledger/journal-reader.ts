@@ -130,17 +130,12 @@ export class JournalReader implements AsyncDisposable {
   /** The ledger checks what it takes; each entry is looked at by itself only where there is one that it does not. */
   async #append(entries: readonly Entry[]): Promise<Entry[]> {
     const { ledger, metrics } = this.#deps
-    const claimed = entries.flatMap((entry) => entry.claimed ?? [])
-    if (claimed.length === entries.length) {
-      const booked = await ledger.append(claimed).catch((error: Error) => {
-        if (error instanceof FaultError) throw error
-        return error
-      })
-      if (typeof booked === 'number') {
-        metrics.booked.inc(booked)
-        return []
-      }
-      if (entries.every(({ posting }) => posting !== null)) throw booked
+    const claimed = entries.map((entry) => entry.claimed)
+    try {
+      metrics.booked.inc(await ledger.append(claimed.filter((posting) => posting !== null)))
+      return entries.filter((_, i) => claimed[i] === null)
+    } catch (error) {
+      if (error instanceof FaultError || entries.every(({ posting }) => posting !== null)) throw error
     }
     metrics.booked.inc(await ledger.append(entries.flatMap(({ posting }) => posting ?? [])))
     return entries.filter(({ posting }) => posting === null)

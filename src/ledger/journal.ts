@@ -33,10 +33,13 @@ export class Entry {
   }
 
   #posting(read: (json: string) => LedgerRecord | null): Posting | null {
-    const field = (name: string) => this.raw[this.raw.indexOf(name) + 1]
+    const field = (name: string) => {
+      const at = this.raw.indexOf(name)
+      return at < 0 ? undefined : this.raw[at + 1]
+    }
     try {
-      const record = this.raw.includes('record') ? read(field('record') ?? '') : null
-      const booked = Math.floor(Number(this.raw.includes('booked') ? field('booked') : record?.at))
+      const record = read(field('record') ?? 'null')
+      const booked = Math.floor(Number(field('booked') ?? record?.at))
       return record === null || !Number.isSafeInteger(booked) || booked < 0 ? null : { record, booked: instant(booked) }
     } catch {
       return null

@@ -118,7 +118,8 @@ export class CallerIntake {
       this.#port.toProvider(this.#port.sessionUpdate(event, message))
     } catch (error) {
       if (!(error instanceof FaultError)) throw error
-      this.#port.toCaller(errorEvent(error, eventId, 'invalid_value'))
+      // Wrong in a field, or for another reason at another time.
+      this.#port.toCaller(errorEvent(error, eventId, error.param === null ? undefined : 'invalid_value'))
     }
   }
 

@@ -177,6 +177,11 @@ export class SessionMoney {
     return changed === null ? message : { text: Buffer.from(JSON.stringify(changed)), frame: null }
   }
 
+  /** False while too many of the caller's updates are unanswered. */
+  get takesUpdates(): boolean {
+    return !this.#turns.isFull
+  }
+
   /** The transcription model that an update asks for and that has no price; null where there is none. */
   unpriced(event: Loose): string | null {
     const model = transcriptionModel(child(event, 'session'))
@@ -317,8 +322,8 @@ export class SessionMoney {
 
   /** Whoever may come to transcribe is reckoned with until its update is answered. */
   #transcribersAsked(): void {
-    const models = this.#turns.transcribersAsked
-    this.books.meter.transcribersAsked(models.flatMap((model) => this.#transcriber(model) ?? []))
+    const rows = [...this.#turns.transcribersAsked].flatMap((model) => this.#transcriber(model) ?? [])
+    this.books.meter.transcribersAsked(rows)
   }
 
   #committed(itemId: string): void {

@@ -22,6 +22,12 @@ export function updateFor(
       param: 'session.model',
     })
   }
+  if (money?.takesUpdates === false) {
+    throw new FaultError(
+      'rate_limited',
+      'Too many updates wait for an answer: send the next one after session.updated.',
+    )
+  }
   const unpriced = money?.unpriced(event) ?? null
   if (unpriced !== null) {
     throw new FaultError('model_not_priced', `No price is known for the model '${unpriced.slice(0, 64)}'.`, {

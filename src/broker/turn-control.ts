@@ -8,6 +8,9 @@ export type UpdatedVerdict =
   /** The same session with turn taking as the caller set it. */
   | { show: Loose }
 
+/** Updates of a caller that may be unanswered at once: each is gone through with every later one. */
+const MOST_UNANSWERED = 64
+
 /** An update that the provider has not answered yet. */
 interface Update {
   readonly ours: boolean
@@ -54,8 +57,13 @@ export class TurnControl {
   }
 
   /** The transcription models of updates that the provider has not answered: any of them may do the next work. */
-  get transcribersAsked(): string[] {
-    return this.#underWay.flatMap(({ transcriber }) => transcriber ?? [])
+  get transcribersAsked(): ReadonlySet<string> {
+    return new Set(this.#underWay.flatMap(({ transcriber }) => transcriber ?? []))
+  }
+
+  /** The caller has sent so many updates that the next one has to wait for an answer. */
+  get isFull(): boolean {
+    return this.#underWay.length >= MOST_UNANSWERED
   }
 
   /** The `session.update` that takes over; null when there is nothing to tell the provider. */

@@ -8,7 +8,7 @@ import type { LimitStore } from '../limits/limit-store.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { Answers } from '../store/answers.ts'
-import { Nodes } from '../store/nodes.ts'
+import { NO_ADDRESS, Nodes } from '../store/nodes.ts'
 import { RedisLimitStore } from '../store/redis-limit-store.ts'
 import type { Store } from '../store/store.ts'
 import { LoopbackMedia } from '../upstream/loopback/media/media-server.ts'
@@ -82,7 +82,7 @@ async function ownNode(
 ): Promise<{ limits: LimitStore; keeper: Bookkeeper; loopbackSocket: string }> {
   const id = randomUUID()
   const { dataDir, providers } = config()
-  const nodes = stack.use(new Nodes(id, '', store.redis, clock, log))
+  const nodes = stack.use(new Nodes(id, NO_ADDRESS, store.redis, clock, log))
   await nodes.start(() => undefined)
   const limits = new RedisLimitStore(store.redis)
   const keeper = stack.use(new Bookkeeper(id, dataDir, limits, clock, log, metrics))

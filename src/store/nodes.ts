@@ -22,6 +22,9 @@ export const NodeQuestion = z.discriminatedUnion('about', [
 ])
 export type NodeQuestion = z.infer<typeof NodeQuestion>
 
+/** In place of a node's URL: nobody comes back to this process. */
+export const NO_ADDRESS = ''
+
 /** One message from one node to another: an order about a session the other owns, a question, or an answer. */
 export const NodeOrder = z.discriminatedUnion('type', [
   z.object({ type: z.literal('end'), sessionId: z.string() }),
@@ -35,7 +38,7 @@ export type NodeOrder = z.infer<typeof NodeOrder>
  */
 export class Nodes implements AsyncDisposable {
   readonly id: string
-  /** Where other nodes and returning callers reach this one. */
+  /** Where other nodes and returning callers reach this one; `NO_ADDRESS` where there is nothing to come back to. */
   readonly url: string
   readonly #redis: Redis
   readonly #subscriber: Redis
@@ -81,11 +84,14 @@ export class Nodes implements AsyncDisposable {
     return new Census(this.#redis).lastBeat(id)
   }
 
-  /** Ids of nodes that are alive, this one among them; at most `MOST_NODES`. */
+  /**
+   * Ids of nodes that are alive and hold sessions, this one among them; at most `MOST_NODES`. A process of workers alone has
+   * a name, but no address: it holds none, and answers no questions.
+   */
   async living(): Promise<string[]> {
     const ids = await this.#redis.zrevrange(keys.beats, 0, MOST_NODES - 1)
     const urls = await Promise.all(ids.map((id) => this.find(id)))
-    return ids.filter((_, i) => urls[i] !== null)
+    return ids.filter((_, i) => urls[i] !== null && urls[i] !== NO_ADDRESS)
   }
 
   /** False when nobody by that name is listening. */

@@ -100,6 +100,31 @@ describe('money', () => {
     expect(error).toMatchObject({ event_id: 'mine', param: 'session.audio.input.transcription.model' })
   })
 
+  test('L3 so many updates that the provider does not answer are taken, and not one more; those that it answers are', async () => {
+    await start({ limits: { session: { budget: '$1' } } })
+    parley.loopback.faults = { stall: 1 }
+    using stalled = await Caller.connect(parley.door('model=gpt-realtime&parley=1'), demo.key)
+    await stalled.next('parley.session')
+    parley.loopback.faults = {}
+    const updates = (caller: Caller, from: number, to: number) => {
+      for (let i = from; i <= to; i++)
+        caller.send({ type: 'session.update', event_id: `update ${i}`, session: { type: 'realtime' } })
+    }
+    updates(stalled, 1, 66)
+    await stalled.until(() => stalled.of('error').length === 2)
+    expect(stalled.of('error').map(({ error }) => error)).toMatchObject([
+      { event_id: 'update 65', code: 'rate_limit_exceeded' },
+      { event_id: 'update 66', code: 'rate_limit_exceeded' },
+    ])
+
+    using answered = await connect()
+    for (let round = 0; round < 3; round++) {
+      updates(answered, 1, 40)
+      await answered.until(() => answered.of('session.updated').length === 40 * (round + 1))
+    }
+    expect(answered.of('error')).toEqual([])
+  })
+
   test('W6 the model of a session cannot be changed, and its own name is no change', async () => {
     await start({})
     using caller = await connect()

@@ -1,9 +1,12 @@
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { MOST_CONSOLES } from '../../src/http/console/live.ts'
+import { keys } from '../../src/store/keys.ts'
 import { ms } from '../../src/units.ts'
 import type { EndedRow, JobsNow, LiveRow, MoneyNow, NodeView, SessionsNews, Tick } from '../../src/wire/console.ts'
 import { Caller } from '../support/caller.ts'
+import { eventually } from '../support/eventually.ts'
 import { JobHand } from '../support/job-hand.ts'
 import { newJob } from '../support/jobs.ts'
 import { NodeProcess } from '../support/node-process.ts'
@@ -270,6 +273,18 @@ describe('what operators see', () => {
     await live.until<Tick>('tick')
     await leaving[Symbol.asyncDispose]()
     await expect(live.until<Tick>('no such event')).rejects.toThrow()
+  })
+
+  test('V2 the workers of a node are no node of their own, and nobody is called silent because of them', async () => {
+    await using stack = new AsyncDisposableStack()
+    const redis = stack.use(await PrivateRedis.start())
+    const node = await NodeProcess.start({ provider: here.loopback.baseUrl, redis: redis.url }, stack)
+    const client = new Redis({ path: redis.url.slice('unix:'.length) })
+    stack.defer(() => client.disconnect())
+    await eventually(async () => expect(await client.zcard(keys.beats)).toBe(2), 10_000)
+    using live = await Reader.open(node.url)
+    expect(await live.until<NodeView[]>('nodes')).toHaveLength(1)
+    expect((await live.until<Tick>('tick')).silent).toEqual([])
   })
 
   test('V2 a node that stands still is named, and its sessions stay where they are until it is known to be gone', async () => {

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 /** Whole processes and a browser where no deadline is measured from outside. */
-const WIDE = ['clients-*', 'console', 'docs', 'flood', 'landing', 'readme', 'voice-looks'].map(
+const WIDE = ['clients-*', 'console', 'docs', 'flood', 'landing', 'npm-start', 'readme', 'voice-looks'].map(
   (name) => `test/e2e/${name}.test.ts`,
 )
 /** A few sessions against the clock: what they do is to wait. */

@@ -14,6 +14,9 @@ import { startTraces } from './traces/start-traces.ts'
 import { IsolatedVoiceDetection } from './voice/voice-detection.ts'
 import { welcome } from './welcome.ts'
 
+/** Signals that follow each other so closely are one, ms: nobody asks twice within that. */
+const ECHO_MS = 100
+
 /** Wiring only: configuration, then everything it names, until a signal says stop. */
 async function main(): Promise<void> {
   const only = partToRun()
@@ -24,7 +27,12 @@ async function main(): Promise<void> {
   const started = Promise.withResolvers<void>()
   let broker: Running | null = null
   let isStopping = false
+  let heardAt = Number.NEGATIVE_INFINITY
   const stop = (signal: string) => {
+    const now = systemClock.now()
+    // Ctrl-C reaches npm and this process, and npm passes it on.
+    if (now - heardAt < ECHO_MS) return
+    heardAt = now
     log.info({ signal }, isStopping ? 'second signal: stopping now' : 'draining')
     if (isStopping) return broker === null ? process.exit(1) : broker.stopNow()
     isStopping = true

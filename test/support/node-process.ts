@@ -79,8 +79,9 @@ export class NodeProcess implements AsyncDisposable {
     return node
   }
 
-  kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal)
+  /** Whether there was still somebody to tell. */
+  kill(signal: NodeJS.Signals): boolean {
+    return this.#child.kill(signal)
   }
 
   /** The live door with its query. */

@@ -155,12 +155,19 @@ const differ = (data: Buffer, a: number, b: number, most: number): boolean =>
 function deviationIn({ data, width }: Pixels, row: number): number {
   const first = row * width * 3
   const colour = [0, 1, 2].map((channel) => middle(data, first + channel, 3, width))
-  const deviations: number[] = []
+  const [red, green, blue] = colour as [number, number, number]
+  const seen = new Uint32Array(256)
   for (let x = 0, at = first; x < width; x++, at += 3) {
-    const by = colour.map((value, channel) => Math.abs((data[at + channel] as number) - value))
-    deviations.push(Math.max(...by))
+    const by = Math.max(
+      Math.abs((data[at] as number) - red),
+      Math.abs((data[at + 1] as number) - green),
+      Math.abs((data[at + 2] as number) - blue),
+    )
+    seen[by] = (seen[by] as number) + 1
   }
-  return deviations.sort((a, b) => b - a)[DUST] ?? 0
+  let deviation = 255
+  for (let farther = seen[255] as number; deviation > 0 && farther <= DUST; ) farther += seen[--deviation] as number
+  return deviation
 }
 
 /** Samples looked at for the colour of a line. */
@@ -168,8 +175,8 @@ const LOOKED_AT = 64
 
 function middle(data: Buffer, first: number, step: number, count: number): number {
   const stride = Math.max(1, Math.floor(count / LOOKED_AT))
-  const values: number[] = []
-  for (let i = 0; i < count; i += stride) values.push(data[first + i * step] as number)
-  values.sort((a, b) => a - b)
+  const values = new Uint8Array(Math.ceil(count / stride))
+  for (let i = 0; i < values.length; i++) values[i] = data[first + i * stride * step] as number
+  values.sort()
   return values[values.length >> 1] as number
 }

@@ -1,7 +1,8 @@
 import type { Box } from '../../src/media/picture/rule.ts'
 import type { Grey } from './grey.ts'
-import { type Bounds, findSpots, type Spot } from './ink.ts'
-import { type Judgement, judge, smallXHeight } from './line-judgement.ts'
+import { findSpots } from './ink.ts'
+import { judge, type Print, smallXHeight } from './line-judgement.ts'
+import { type Bounds, type Spots, turnedSpots } from './spots.ts'
 import { type Line, linesOf, wordsOf } from './text-lines.ts'
 
 /** Text in a view of a picture. */
@@ -34,45 +35,51 @@ export function findText(grey: Grey): FoundText | null {
   if (spots === null) return null
   const across = textIn(grey, spots)
   if (across !== null) return across
-  const down = textIn(turned(grey), spots.map(turnedSpot))
+  const down = textIn(turned(grey), turnedSpots(spots))
   return down === null ? null : { ...down, spots: down.spots.map(turnedBox), words: down.words.map(turnedBox) }
 }
 
-function textIn(grey: Grey, found: readonly Spot[]): FoundText | null {
+function textIn(grey: Grey, found: Spots): FoundText | null {
   const groups = linesOf(found)
-  const { lines, letters, all } = printIn(grey, groups)
+  const { prints, letters, all } = printIn(grey, groups)
   if (letters < SURELY_LETTERS && (letters < LEAST_LETTERS || letters < all * LEAST_SHARE)) return null
-  const judgements = lines.map(([, judgement]) => judgement)
   const isPage = letters >= PAGE_LETTERS || (letters >= all * PAGE_SHARE && evenShare(grey) >= PAGE_EVEN)
-  const spots = lines.flatMap(([line]) => line.map(boxOf))
-  return { xHeight: smallXHeight(judgements), isPage, spots, words: groups.flatMap(wordsOf).map(boxOf) }
+  const spots = prints.flatMap(({ line }) => line.map(boxOf))
+  return { xHeight: smallXHeight(prints), isPage, spots, words: groups.flatMap(wordsOf).map(boxOf) }
 }
 
 /** The lines of print, the letters in them, and everything that stands in a row. */
 function printIn(grey: Grey, found: readonly Line[]) {
   const rows = found.filter((line) => line.length >= LEAST_IN_LINE)
-  const lines = rows.map((line): [Line, Judgement] => [line, judge(grey, line)]).filter(([, { isText }]) => isText)
+  const prints = rows.map((line) => judge(grey, line)).filter((print): print is Print => print !== null)
   const count = (of: readonly Line[]) => of.reduce((sum, line) => sum + line.length, 0)
-  return { lines, letters: count(lines.map(([line]) => line)), all: count(rows) }
+  return { prints, letters: count(prints.map(({ line }) => line)), all: count(rows) }
 }
 
-/** Letters of a glance may be so small, px. */
+/** Letters of a glance may be so small, px; on even paper less, where words are all that is left of them. */
 const LEAST_GLANCED = 3
+const LEAST_ON_PAPER = 2
 /** A glance with so many letters of print, and such a share of them, may hold text. */
 const GLANCED_LETTERS = 8
 const GLANCED_SHARE = 0.2
-/** Paper and screens are even in half of their blocks; so are skies, which are then looked at again. */
+/** Paper and screens are even in half of their blocks; so are skies. */
 const BLOCK = 8
 const EVEN = 8
-const EVEN_SHARE = 0.45
+const PAPER_SHARE = 0.45
 
 /** Whether a small view may hold text that only a larger one shows; never said of too few, seldom of a photograph. */
 export function mayHoldText(grey: Grey): boolean {
-  if (evenShare(grey) > EVEN_SHARE) return true
   const spots = findSpots(grey)
   if (spots === null) return true
-  const { letters, all } = printIn(grey, linesOf(spots, LEAST_GLANCED))
+  if (evenShare(grey) > PAPER_SHARE && [spots, turnedSpots(spots)].some(hasRows)) return true
+  const bounds = { leastHeight: LEAST_GLANCED, leastLetters: LEAST_IN_LINE }
+  const { letters, all } = printIn(grey, linesOf(spots, bounds))
   return letters >= SURELY_LETTERS || (letters >= GLANCED_LETTERS && letters >= all * GLANCED_SHARE)
+}
+
+function hasRows(spots: Spots): boolean {
+  const rows = linesOf(spots, { leastHeight: LEAST_ON_PAPER, leastLetters: LEAST_IN_LINE })
+  return rows.reduce((sum, row) => sum + row.length, 0) >= GLANCED_LETTERS
 }
 
 function evenShare({ data, width, height }: Grey): number {
@@ -107,15 +114,6 @@ function turned({ data, width, height }: Grey): Grey {
   for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) out[x * height + y] = data[y * width + x] as number
   return { data: out, width: height, height: width }
 }
-
-const turnedSpot = ({ left, top, right, bottom, area, isDark }: Spot): Spot => ({
-  left: top,
-  top: left,
-  right: bottom,
-  bottom: right,
-  area,
-  isDark,
-})
 
 const boxOf = ({ left, top, right, bottom }: Bounds): Box => ({
   left,

@@ -1,12 +1,10 @@
 import type { Grey } from './grey.ts'
-import type { Spot } from './ink.ts'
+import type { Spot } from './spots.ts'
 import { heightOf, type Line } from './text-lines.ts'
 
-/** What a line turned out to be. */
-export interface Judgement {
-  readonly letters: number
-  /** Print: a straight row on even paper in even ink. Foliage, gravel and fur make rows too, but neither is even. */
-  readonly isText: boolean
+/** A line of print. */
+export interface Print {
+  readonly line: Line
   /** Height of its low letters, px with fractions. */
   readonly low: number
   /** And of its high ones: capitals, digits, letters with ascenders. */
@@ -29,59 +27,63 @@ const SMALL_SHARE = 0.1
 const STRAIGHT = { letters: 5, onBase: 0.6, paper: 0.06, ink: 0.12 }
 const CURVED = { letters: 10, onBase: 0.2, paper: 0.045, ink: 0.07 }
 
-export function judge(grey: Grey, line: Line): Judgement {
-  const measures = line.map((spot) => measure(grey, spot))
-  const letters = line.length
-  const contrast = median(measures.map(({ contrast }) => contrast))
-  const paper = spread(measures.map(({ paper }) => paper)) / contrast
-  const ink = spread(measures.map(({ contrast }) => contrast)) / contrast
-  const onBase = shareOnBase(line)
-  const isLike = (bounds: typeof STRAIGHT) =>
-    letters >= bounds.letters && onBase >= bounds.onBase && paper < bounds.paper && ink < bounds.ink
-  return {
-    letters,
-    isText: isLike(STRAIGHT) || isLike(CURVED),
-    ...heightsOf(measures.map(({ height }) => height)),
-  }
+/** Null where it is none: print is a straight row on even paper in even ink. Foliage, gravel and fur make rows too, but neither is even. */
+export function judge(grey: Grey, line: Line): Print | null {
+  const { heights, papers, contrasts } = measuresOf(grey, line)
+  const contrast = median(contrasts)
+  const paper = spread(papers) / contrast
+  const ink = spread(contrasts) / contrast
+  const isEven = (bounds: typeof STRAIGHT) => line.length >= bounds.letters && paper < bounds.paper && ink < bounds.ink
+  const bounds = isEven(STRAIGHT) ? STRAIGHT.onBase : Number.POSITIVE_INFINITY
+  const least = Math.min(bounds, isEven(CURVED) ? CURVED.onBase : Number.POSITIVE_INFINITY)
+  return least > 1 || shareOnBase(line) < least ? null : { line, ...heightsOf(heights) }
 }
 
-interface Measure {
+interface Measures {
   /** With fractions: a row at the edge counts as far as it is inked. */
-  readonly height: number
-  /** Brightness of what lies around the letter, and how far its ink is from that. */
-  readonly paper: number
-  readonly contrast: number
+  readonly heights: Float64Array
+  /** Brightness of what lies around each letter, and how far its ink is from that. */
+  readonly papers: Float64Array
+  readonly contrasts: Float64Array
 }
 
-function measure({ data, width, height }: Grey, spot: Spot): Measure {
-  const left = Math.max(0, spot.left - 1)
-  const right = Math.min(width - 1, spot.right + 1)
-  const top = Math.max(0, spot.top - 1)
-  const bottom = Math.min(height - 1, spot.bottom + 1)
-  // Light letters are read as dark ones are, upside down.
-  const flip = spot.isDark ? 0 : 255
-  let paper = 0
-  let ink = 255
-  let darkestInAll = 0
-  for (let y = top; y <= bottom; y++) {
-    let row = 255
-    for (let at = y * width + left; at <= y * width + right; at++) {
-      const value = (data[at] as number) ^ flip
-      if (value < row) row = value
-      if (value > paper) paper = value
+function measuresOf({ data, width, height }: Grey, line: Line): Measures {
+  const heights = new Float64Array(line.length)
+  const papers = new Float64Array(line.length)
+  const contrasts = new Float64Array(line.length)
+  for (let i = 0; i < line.length; i++) {
+    const spot = line[i] as Spot
+    const left = Math.max(0, spot.left - 1)
+    const right = Math.min(width - 1, spot.right + 1)
+    const top = Math.max(0, spot.top - 1)
+    const bottom = Math.min(height - 1, spot.bottom + 1)
+    // Light letters are read as dark ones are, upside down.
+    const flip = spot.isDark ? 0 : 255
+    let paper = 0
+    let ink = 255
+    let darkestInAll = 0
+    for (let y = top; y <= bottom; y++) {
+      let row = 255
+      for (let at = y * width + left; at <= y * width + right; at++) {
+        const value = (data[at] as number) ^ flip
+        if (value < row) row = value
+        if (value > paper) paper = value
+      }
+      darkestInAll += row
+      if (row < ink) ink = row
     }
-    darkestInAll += row
-    if (row < ink) ink = row
+    const contrast = Math.max(1, paper - ink)
+    // Of each row its darkest pixel counts, as far as it is ink.
+    heights[i] = ((bottom - top + 1) * paper - darkestInAll) / contrast
+    papers[i] = paper
+    contrasts[i] = contrast
   }
-  const contrast = Math.max(1, paper - ink)
-  // Of each row its darkest pixel counts, as far as it is ink.
-  const rows = ((bottom - top + 1) * paper - darkestInAll) / contrast
-  return { height: rows, paper, contrast }
+  return { heights, papers, contrasts }
 }
 
 /** Heights of a line's letters, low and high, and whether all are as high. */
-function heightsOf(heights: readonly number[]): Pick<Judgement, 'low' | 'high' | 'isOneHeight'> {
-  const sorted = heights.toSorted((a, b) => a - b)
+function heightsOf(heights: Float64Array): Omit<Print, 'line'> {
+  const sorted = heights.toSorted()
   // Without dots, commas and crumbs of letters.
   const whole = sorted.filter((height) => height >= 0.55 * quantile(sorted, 0.5))
   const low = quantile(whole, 0.3)
@@ -99,11 +101,12 @@ const ALIKE = 0.12
  * higher than an x; a short one is small letters alone where more of the other lines have small letters of that height than
  * have capitals of it.
  */
-export function smallXHeight(lines: readonly Judgement[]): number {
-  const sure = lines.filter((line) => !line.isOneHeight)
+export function smallXHeight(lines: readonly Print[]): number {
+  const sure = lines.filter(({ isOneHeight }) => !isOneHeight)
   const alike = (height: number, of: 'low' | 'high') =>
-    sure.reduce((sum, line) => sum + (Math.abs(height - line[of]) <= line[of] * ALIKE ? line.letters : 0), 0)
-  const heights = lines.map(({ letters, low, isOneHeight }) => {
+    sure.reduce((sum, print) => sum + (Math.abs(height - print[of]) <= print[of] * ALIKE ? print.line.length : 0), 0)
+  const heights = lines.map(({ line, low, isOneHeight }) => {
+    const letters = line.length
     const isSmall = letters < SHORT_LINE && alike(low, 'low') > alike(low, 'high')
     return { letters, xHeight: isOneHeight && !isSmall ? low * CAPITALS : low }
   })
@@ -119,8 +122,8 @@ export function smallXHeight(lines: readonly Judgement[]): number {
 /** The share of letters that end on one straight line, which may be slanted. */
 function shareOnBase(line: Line): number {
   const slope = slopeOf(line)
-  const ends = line.map((spot) => spot.bottom - slope * spot.left).sort((a, b) => a - b)
-  const tolerance = Math.max(1.01, 0.12 * median(line.map(heightOf)))
+  const ends = Float64Array.from(line, (spot) => spot.bottom - slope * spot.left).sort()
+  const tolerance = Math.max(1.01, 0.12 * median(Float64Array.from(line, heightOf)))
   let most = 0
   for (let last = 0, first = 0; last < ends.length; last++) {
     while ((ends[last] as number) - (ends[first] as number) > tolerance) first++
@@ -144,22 +147,17 @@ function slopeOf(line: Line): number {
       if (b.left > a.left) slopes.push((b.bottom - a.bottom) / (b.left - a.left))
     }
   }
-  return slopes.length === 0 ? 0 : median(slopes)
+  return slopes.length === 0 ? 0 : median(Float64Array.from(slopes))
 }
 
-export function quantile(sorted: readonly number[], share: number): number {
+function quantile(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
 }
 
-function median(values: readonly number[]): number {
-  return quantile(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  )
-}
+const median = (values: Float64Array): number => quantile(values.toSorted(), 0.5)
 
 /** Median distance from the median. */
-function spread(values: readonly number[]): number {
+function spread(values: Float64Array): number {
   const middle = median(values)
   return median(values.map((value) => Math.abs(value - middle)))
 }

@@ -9,7 +9,6 @@ import { decodeAt, type Original, type View } from './view.ts'
 /** What a picture was found to hold, and the view it was found in. */
 export interface Look {
   readonly view: View
-  readonly grey: Grey
   /** Without its even border, px of the original. */
   readonly content: Box | null
   readonly text: TextFacts | null
@@ -31,20 +30,19 @@ export async function look(original: Original, glance: Size, crop: boolean): Pro
   const full = Math.min(1, Math.sqrt(VIEW_PIXELS / (size.width * size.height)))
   if (format === 'jpeg' && full < 1 && glance.width < size.width * full) {
     const view = await decodeAt(original, glance, true)
-    const grey = greyOf(view.data, view.width, view.height)
+    const grey = greyIn(view, original)
     if (!mayHoldText(grey))
-      return { view, grey, content: found(view, size, crop, NOISE.picture), text: null, spots: [], isDrawn: false }
+      return { view, content: found(view, size, crop, NOISE.picture), text: null, spots: [], isDrawn: false }
   }
   const scaled = {
     width: Math.max(1, Math.round(size.width * full)),
     height: Math.max(1, Math.round(size.height * full)),
   }
   const view = await decodeAt(original, scaled)
-  const grey = greyOf(view.data, view.width, view.height)
+  const grey = greyIn(view, original)
   const text = findText(grey)
   return {
     view,
-    grey,
     content: found(view, size, crop, text?.isPage === true ? NOISE.page : NOISE.picture),
     text:
       text === null
@@ -57,6 +55,12 @@ export async function look(original: Original, glance: Size, crop: boolean): Pro
     spots: text === null ? [] : text.spots,
     isDrawn: hasFewColours(view),
   }
+}
+
+function greyIn({ data, width, height }: View, { buffers }: Original): Grey {
+  const grey = greyOf(data, width, height)
+  buffers.keep(grey.data)
+  return grey
 }
 
 /** What is left without the even border, px of the original. */

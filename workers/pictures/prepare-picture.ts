@@ -8,7 +8,7 @@ import { tokensOf } from '../../src/media/picture/tokens-of.ts'
 import type { PictureTarget } from '../../src/media/picture-target.ts'
 import type { PictureFile, PreparedPicture, PreparePicture } from '../../src/media/prepared-picture.ts'
 import type { Instant } from '../../src/units.ts'
-import { collectPast } from '../tools/collect.ts'
+import { Buffers } from './buffers.ts'
 import { type Encoded, encodeWithin, type Manner } from './encode.ts'
 import { readHeader } from './header.ts'
 import { look } from './look.ts'
@@ -25,8 +25,6 @@ export interface PictureLimits {
 
 /** Pictures of fewer pixels are drawn, whatever their colours: icons. */
 const TINY_PIXELS = 16_384
-/** Pixels of pictures gone by that may wait for the collector, bytes: ten or so. */
-const MOST_GATHERED = 32 * 1_024 * 1_024
 /** Photographs of more pixels than this are mostly decoding. */
 const LARGE_PIXELS = 8_000_000
 
@@ -42,12 +40,12 @@ export async function preparePicture(
   options: PreparePicture,
   { mostPixels, at }: PictureLimits,
 ): Promise<PreparedPicture> {
-  collectPast(MOST_GATHERED)
+  using buffers = new Buffers()
   const { target } = options
   const header = await readHeader(path, mostPixels)
   const { size, format, bytes, pages } = header
   const paper = header.hasAlpha ? await paperUnder(path, mostPixels) : WHITE
-  const original: Original = { path, mostPixels, header, paper }
+  const original: Original = { path, mostPixels, header, paper, buffers }
   const described = { ...size, bytes, format, pages, tokens: tokensOf(target, size.width, size.height, at).tokens }
 
   const asPhotograph = planned(planPicture(target, { size, content: null, text: null }, options, at))

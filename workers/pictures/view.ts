@@ -1,5 +1,6 @@
 import type { Sharp } from 'sharp'
 import type { Box, Size } from '../../src/media/picture/rule.ts'
+import type { Buffers } from './buffers.ts'
 import { decoding, fromPixels, openPicture, type Pixels } from './decoder.ts'
 import type { Header } from './header.ts'
 import type { Paper } from './paper.ts'
@@ -11,6 +12,8 @@ export interface Original {
   readonly header: Header
   /** What lies under it where it is transparent. */
   readonly paper: Paper
+  /** Where its pixels are kept, as long as it is worked on. */
+  readonly buffers: Buffers
 }
 
 /** The original in memory, perhaps smaller. */
@@ -34,12 +37,12 @@ export async function decodeAt(original: Original, { width, height }: Size, isQu
   const isWhole = width === size.width && height === size.height
   const kernel = isQuick ? 'linear' : 'lanczos3'
   const picture = isWhole ? upright(original) : upright(original).resize(width, height, { fit: 'fill', kernel })
-  return { ...(await pixelsOf(picture)), scale: width / size.width }
+  return { ...(await pixelsOf(picture, original.buffers)), scale: width / size.width }
 }
 
-async function pixelsOf(picture: Sharp): Promise<Pixels> {
+async function pixelsOf(picture: Sharp, buffers: Buffers): Promise<Pixels> {
   const { data, info } = await decoding(() => picture.raw().toBuffer({ resolveWithObject: true }))
-  return { data, width: info.width, height: info.height }
+  return { data: buffers.keep(data), width: info.width, height: info.height }
 }
 
 /** Enlarging the share that is left of a view would blur it: pieces larger than this are decoded anew. */
@@ -63,7 +66,7 @@ export async function openPieces(
     const { box, size } = only
     if (box.width === original.header.size.width && view.width === size.width && view.height === size.height)
       return [() => fromPixels(view)]
-    const pixels = await pixelsOf(part(upright(original), box, size))
+    const pixels = await pixelsOf(part(upright(original), box, size), original.buffers)
     return [() => fromPixels(pixels)]
   }
   const { width, height } = original.header.size

@@ -42,7 +42,18 @@ describe('text in a picture', () => {
     expect(mayHoldText(busy)).toBe(false)
   })
 
-  test('Q4 a page is suspected even in a glance that is too small to read', async () => {
-    expect(mayHoldText(await greyFrom(sharp(pages.page.file).resize(420)))).toBe(true)
+  test.each([0, 90])('Q4 a page is suspected even in a glance that is too small to read, turned by %i°', async (by) => {
+    const glance = await sharp(pages.page.file).resize(420).toBuffer()
+    expect(mayHoldText(await greyFrom(sharp(glance).rotate(by)))).toBe(true)
+  })
+
+  test('Q4 a sky is not, however even it is: nothing in it stands in a row', async () => {
+    const sky = (y: number) => 120 + (y >> 3)
+    const data = Uint8Array.from({ length: 784 * 588 }, (_, i) => {
+      const x = i % 784
+      const y = Math.floor(i / 784)
+      return y > 470 + 40 * Math.sin(x / 60) ? 40 : sky(y)
+    })
+    expect(mayHoldText({ data, width: 784, height: 588 })).toBe(false)
   })
 })

@@ -31,7 +31,7 @@ export async function look(original: Original, glance: Size, crop: boolean): Pro
   if (format === 'jpeg' && full < 1 && glance.width < size.width * full) {
     const view = await decodeAt(original, glance, true)
     const grey = greyIn(view, original)
-    if (!mayHoldText(grey))
+    if (!mayHoldText(grey, 1 / view.scale))
       return { view, content: found(view, size, crop, NOISE.picture), text: null, spots: [], isDrawn: false }
   }
   const scaled = {

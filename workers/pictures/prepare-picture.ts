@@ -60,15 +60,16 @@ export async function preparePicture(
     ? asPhotograph
     : planned(planPicture(target, { size, content: seen.content, text: seen.text }, options, at))
   const { formats, maxBytes } = providerNamed(target.provider)
+  const isQuick = seen.text === null && size.width * size.height > LARGE_PIXELS
   const pictures: PictureFile[] = []
-  for (const [i, open] of (await openPieces(original, seen.view, plan.pieces)).entries()) {
+  for (const [i, open] of (await openPieces(original, seen.view, plan.pieces, isQuick)).entries()) {
     const piece = plan.pieces[i] as PicturePlan['pieces'][0]
     const isTiny = piece.size.width * piece.size.height <= TINY_PIXELS
     const manner: Manner = {
       formats,
       xHeight: seen.text === null ? null : (seen.text.xHeight * piece.size.width) / piece.box.width,
       isDrawn: seen.isDrawn || isTiny,
-      isQuick: seen.text === null && size.width * size.height > LARGE_PIXELS,
+      isQuick,
     }
     const encoded = await encodeWithin(open, manner, {
       asItCame: plan.untouched ? bytes : null,

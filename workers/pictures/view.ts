@@ -53,11 +53,15 @@ export interface Piece {
   readonly size: Size
 }
 
-/** Each piece as something that can be encoded, any number of times: from the view where that is sharp enough. */
+/**
+ * Each piece as something that can be encoded, any number of times: from the view where that is sharp enough. `isQuick`: a
+ * photograph, of which a part is decoded faster with the whole, because then the decoder of JPEG leaves most of the work out.
+ */
 export async function openPieces(
   original: Original,
   view: View,
   pieces: readonly Piece[],
+  isQuick: boolean,
 ): Promise<readonly (() => Sharp)[]> {
   const scale = Math.max(...pieces.map(({ box, size }) => size.width / box.width))
   if (view.scale === 1 || scale <= view.scale * SHARP_SHARE) return pieces.map((piece) => cut(view, view.scale, piece))
@@ -66,11 +70,14 @@ export async function openPieces(
     const { box, size } = only
     if (box.width === original.header.size.width && view.width === size.width && view.height === size.height)
       return [() => fromPixels(view)]
-    const pixels = await pixelsOf(part(upright(original), box, size), original.buffers)
-    return [() => fromPixels(pixels)]
+    if (!isQuick) {
+      const pixels = await pixelsOf(part(upright(original), box, size), original.buffers)
+      return [() => fromPixels(pixels)]
+    }
   }
   const { width, height } = original.header.size
-  const whole = await decodeAt(original, { width: Math.round(width * scale), height: Math.round(height * scale) })
+  const scaled = { width: Math.round(width * scale), height: Math.round(height * scale) }
+  const whole = await decodeAt(original, scaled, isQuick)
   return pieces.map((piece) => cut(whole, whole.scale, piece))
 }
 

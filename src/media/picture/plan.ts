@@ -68,10 +68,12 @@ export function planPicture(
   const most = original.refused ? Number.POSITIVE_INFINITY : original.tokens
 
   const content = wish.crop ? facts.content : null
-  const roomy = content === null ? whole : withRoom(content, facts, wish.minXHeight)
+  // An even border shows nothing, so it counts for nothing: with it or without, what it surrounds is seen as large.
+  const scale = legibleScale(content ?? whole, text, wish.minXHeight)
+  const roomy = content === null ? whole : withRoom(content, size, scale)
   let best: PicturePlan | null = null
   for (const box of content === null ? [whole] : [whole, roomy, content]) {
-    const resize = cheapestResize(box, leastScale(box, text, wish.minXHeight), ways)
+    const resize = cheapestResize(box, leastScale(box, scale), ways)
     // The same content is seen larger, for the same tokens, the less there is around it: the later box is as good.
     if (resize !== null && (best === null || resize.tokens <= best.tokens)) best = inOne(box, resize, false)
   }
@@ -108,9 +110,8 @@ function inOne(box: Box, { sent, detail, tokens }: Resize, untouched: boolean): 
   return { pieces: [{ box, size: sent }], detail, tokens, untouched }
 }
 
-function leastScale(size: Size, text: TextFacts | null, minXHeight: number): number {
-  const shorter = Math.min(size.width, size.height)
-  return Math.min(1, Math.max(legibleScale(size, text, minXHeight), LEAST_SHORT_SIDE / shorter))
+function leastScale({ width, height }: Size, legible: number): number {
+  return Math.min(1, Math.max(legible, LEAST_SHORT_SIDE / Math.min(width, height)))
 }
 
 /** At which everything can be seen. */
@@ -122,8 +123,8 @@ function legibleScale(size: Size, text: TextFacts | null, minXHeight: number): n
 }
 
 /** Some of the border is left around a strip that would be enlarged otherwise, for the sake of its short side. */
-function withRoom(content: Box, { size, text }: PictureFacts, minXHeight: number): Box {
-  const least = Math.ceil(LEAST_SHORT_SIDE / legibleScale(content, text, minXHeight))
+function withRoom(content: Box, size: Size, scale: number): Box {
+  const least = Math.ceil(LEAST_SHORT_SIDE / scale)
   const [left, width] = widened(content.left, content.width, least, size.width)
   const [top, height] = widened(content.top, content.height, least, size.height)
   return { left, top, width, height }

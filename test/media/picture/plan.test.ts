@@ -73,6 +73,19 @@ describe('what is sent of a picture', () => {
     expect(piece(plan(CLAUDE, facts, { ...WISH, crop: false })).box).toMatchObject({ left: 0, top: 0, width: 1_000 })
   })
 
+  test.each([
+    { left: 400, top: 200, width: 1_343, height: 1_745 },
+    { left: 100, top: 900, width: 3_800, height: 1_200 },
+  ])(
+    'Q4 a border around a photograph is left out whatever its shape, and what it surrounds seen as large as any',
+    (content) => {
+      const planned = plan(CLAUDE, { ...photograph(4_032, 3_024), content })
+      expect(piece(planned).box).toEqual(content)
+      expect(Math.max(piece(planned).size.width, piece(planned).size.height)).toBeGreaterThanOrEqual(768)
+      expect(planned.tokens).toBeLessThan(620)
+    },
+  )
+
   test('Q4 a picture of at most 512 px goes to a model of tiles as a thumbnail, which shows it whole', () => {
     expect(plan(TILES, photograph(500, 400))).toMatchObject({ detail: 'low', tokens: 85 })
   })

@@ -22,7 +22,7 @@ interface Terms {
 
 /** Longest answer that a plan allows, tokens: it decides how large a slice of rate and money is. */
 export const MOST_OUTPUT = 200
-/** Speech that a reservation allows for before anybody has spoken, ms (src/broker/session-meter.ts). */
+/** Speech that a reservation allows for before anybody has spoken, ms (src/broker/money/session-meter.ts). */
 export const SPEECH_AHEAD_MS = 15_000
 
 export const PROVIDER_KEY = 'sk-provider-secret'

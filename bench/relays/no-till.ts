@@ -1,4 +1,4 @@
-import type { Till as RealTill } from '../../src/broker/till.ts'
+import type { Till as RealTill } from '../../src/broker/money/till.ts'
 
 /** In the till's place where a relay is measured without money: lets everybody in, and opens no books. */
 export class Till implements Pick<RealTill, 'requirePrices' | 'admit' | 'beat' | 'leave'> {

@@ -4,5 +4,5 @@ import { registerHooks } from 'node:module'
 const standIn = new URL('./no-till.ts', import.meta.url).href
 registerHooks({
   resolve: (specifier, context, next) =>
-    next(specifier.endsWith('/broker/till.ts') || specifier === './till.ts' ? standIn : specifier, context),
+    next(specifier.endsWith('/money/till.ts') || specifier === './till.ts' ? standIn : specifier, context),
 })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Bookkeeper } from '../broker/bookkeeper.ts'
-import { accountsOfSession } from '../broker/session-accounts.ts'
+import type { Bookkeeper } from '../broker/money/bookkeeper.ts'
+import { accountsOfSession } from '../broker/money/session-accounts.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { FaultError } from '../faults.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Board } from '../../src/broker/board.ts'
+import { Board } from '../../src/broker/node/board.ts'
 import type { NodeReport } from '../../src/wire/console.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 

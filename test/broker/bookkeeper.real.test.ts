@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
-import { Bookkeeper } from '../../src/broker/bookkeeper.ts'
+import { Bookkeeper } from '../../src/broker/money/bookkeeper.ts'
 import type { LimitStore } from '../../src/limits/limit-store.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { RedisLimitStore } from '../../src/store/redis-limit-store.ts'
@@ -146,7 +146,7 @@ test('M3 a line that the disk takes only a part of leaves nothing behind, and th
   using folder = new TempFolder()
   const path = join(folder.path, 'lines')
   const script = join(folder.path, 'fill.ts')
-  const file = new URL('../../src/broker/settlement-file.ts', import.meta.url).href
+  const file = new URL('../../src/broker/money/settlement-file.ts', import.meta.url).href
   writeFileSync(
     script,
     `import { SettlementFile } from '${file}'

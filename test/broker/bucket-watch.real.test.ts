@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { BucketWatch } from '../../src/broker/bucket-watch.ts'
+import { BucketWatch } from '../../src/broker/money/bucket-watch.ts'
 import { type Account, UNLIMITED } from '../../src/limits/limits.ts'
 import { RedisLimitStore } from '../../src/store/redis-limit-store.ts'
 import type { SessionHead } from '../../src/store/session-records.ts'

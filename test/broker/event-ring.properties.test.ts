@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { EventRing } from '../../src/broker/event-ring.ts'
+import { EventRing } from '../../src/broker/lines/event-ring.ts'
 import type { Message } from '../../src/frames/peer.ts'
 import { bytes, instant, ms } from '../../src/units.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { GateRunner } from '../../src/broker/gate-runner.ts'
+import { GateRunner } from '../../src/broker/money/gate-runner.ts'
 import { seconds } from '../../src/units.ts'
 import { account, hold, record, SimulatedLimits } from '../support/limits.ts'
 import { ManualClock } from '../support/manual-clock.ts'

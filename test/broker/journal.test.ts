@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { JOURNAL_LIMIT, Journal } from '../../src/broker/journal.ts'
+import { JOURNAL_LIMIT, Journal } from '../../src/broker/live/journal.ts'
 
 const message = (id: string, role: string, text: string) => ({
   id,

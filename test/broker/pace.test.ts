@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Pace } from '../../src/broker/pace.ts'
+import { Pace } from '../../src/broker/lines/pace.ts'
 import { instant } from '../../src/units.ts'
 
 describe('pace', () => {

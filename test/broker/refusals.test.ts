@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Refusals } from '../../src/broker/refusals.ts'
+import { Refusals } from '../../src/broker/entry/refusals.ts'
 import { FaultError } from '../../src/faults.ts'
 import type { Message, Peer, PeerListener } from '../../src/frames/peer.ts'
 import { ManualClock } from '../support/manual-clock.ts'

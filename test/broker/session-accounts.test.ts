@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { accountsOfSession } from '../../src/broker/session-accounts.ts'
+import { accountsOfSession } from '../../src/broker/money/session-accounts.ts'
 import { configFrom } from '../../src/config/read-config.ts'
 import { shortened } from '../../src/session/policy.ts'
 import { SessionHead } from '../../src/store/session-records.ts'

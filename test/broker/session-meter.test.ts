@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { SessionMeter } from '../../src/broker/session-meter.ts'
+import { SessionMeter } from '../../src/broker/money/session-meter.ts'
 import { covers, NOTHING_HELD } from '../../src/limits/holding.ts'
 import { cost } from '../../src/meter/price.ts'
 import { readTranscriptionUsage } from '../../src/meter/read-usage.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MOST_MOMENTS, SessionTimeline } from '../../src/broker/session-timeline.ts'
+import { MOST_MOMENTS, SessionTimeline } from '../../src/broker/live/session-timeline.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 
 test('V2 a time line keeps the newest moments, and says how many it has forgotten', () => {

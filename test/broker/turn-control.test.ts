@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { TurnControl } from '../../src/broker/turn-control.ts'
+import { TurnControl } from '../../src/broker/money/turn-control.ts'
 
 const session = (turn_detection: object | null) => ({ type: 'realtime', audio: { input: { turn_detection } } })
 const created = { type: 'session.created', session: session({ type: 'server_vad', create_response: true }) }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { hashToken } from '../../src/broker/resume-token.ts'
+import { hashToken } from '../../src/broker/entry/resume-token.ts'
 import { Caller } from '../support/caller.ts'
 import { Crowd, type Guest } from '../support/crowd.ts'
 import { eventually } from '../support/eventually.ts'

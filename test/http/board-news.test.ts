@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { BoardState } from '../../src/broker/board.ts'
+import type { BoardState } from '../../src/broker/node/board.ts'
 import { NOTHING_TOLD, newsFor } from '../../src/http/console/board-news.ts'
 
 const tick = { at: 1, every_ms: 2_000, silent: [], missing: [] }

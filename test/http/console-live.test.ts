@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Board } from '../../src/broker/board.ts'
+import { Board } from '../../src/broker/node/board.ts'
 import type { Config } from '../../src/config/config.ts'
 import { configFrom } from '../../src/config/read-config.ts'
 import { createApp } from '../../src/http/app.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Bookkeeper } from '../../src/broker/bookkeeper.ts'
+import { Bookkeeper } from '../../src/broker/money/bookkeeper.ts'
 import type { CallContext, Payer } from '../../src/calls/media-calls.ts'
 import type { TranscriptionCall } from '../../src/calls/media-provider.ts'
 import { type OpenMediaCalls, openMediaCalls } from '../../src/calls/open-media-calls.ts'

@@ -1,4 +1,4 @@
-import type { BoardState } from '../../broker/board.ts'
+import type { BoardState } from '../../broker/node/board.ts'
 
 /** What one reader of the board has been told. */
 export interface Told {

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { credentialsOf } from '../../auth/authenticate.ts'
 import { isOperator } from '../../auth/operator.ts'
-import type { Board, BoardState } from '../../broker/board.ts'
+import type { Board, BoardState } from '../../broker/node/board.ts'
 import type { Clock } from '../../clock.ts'
 import type { Config } from '../../config/config.ts'
 import { FaultError } from '../../faults.ts'

@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import type { SessionLook } from '../../broker/session-look.ts'
+import type { SessionLook } from '../../broker/node/session-look.ts'
 import { FaultError } from '../../faults.ts'
 import { Bucket, Timeline } from '../../wire/console.ts'
 import { SessionView } from '../sessions.ts'

@@ -1,4 +1,5 @@
 import type { Box } from '../../src/media/picture/rule.ts'
+import { evenShare } from './even.ts'
 import type { Grey } from './grey.ts'
 import { findSpots } from './ink.ts'
 import { judge, type Print, smallXHeight } from './line-judgement.ts'
@@ -63,26 +64,13 @@ const LEAST_ON_PAPER = 2
 const GLANCED_LETTERS = 8
 const GLANCED_SHARE = 0.2
 /** Paper and screens are even in half of their blocks; so are skies. */
-const BLOCK = 8
-const EVEN = 8
 const PAPER_SHARE = 0.45
-/**
- * A view so many times smaller shows no grain, and paper as even: of pages set into photographs none was suspected that had
- * less than 1.4 % of even blocks. Gravel, foliage and fur have none.
- */
-const WITHOUT_GRAIN = 4
-const LEAST_EVEN = 0.005
 
-/**
- * Whether a view so many times smaller than the picture may hold text that only a larger one shows; never said of too few,
- * seldom of a photograph.
- */
-export function mayHoldText(grey: Grey, timesSmaller: number): boolean {
-  const even = evenShare(grey)
-  if (even < LEAST_EVEN && timesSmaller >= WITHOUT_GRAIN) return false
+/** Whether a small view may hold text that only a larger one shows; never said of too few, seldom of a photograph. */
+export function mayHoldText(grey: Grey): boolean {
   const spots = findSpots(grey)
   if (spots === null) return true
-  if (even > PAPER_SHARE && [spots, turnedSpots(spots)].some(hasRows)) return true
+  if (evenShare(grey) > PAPER_SHARE && [spots, turnedSpots(spots)].some(hasRows)) return true
   const bounds = { leastHeight: LEAST_GLANCED, leastLetters: LEAST_IN_LINE }
   const { letters, all } = printIn(grey, linesOf(spots, bounds))
   return letters >= SURELY_LETTERS || (letters >= GLANCED_LETTERS && letters >= all * GLANCED_SHARE)
@@ -91,32 +79,6 @@ export function mayHoldText(grey: Grey, timesSmaller: number): boolean {
 function hasRows(spots: Spots): boolean {
   const rows = linesOf(spots, { leastHeight: LEAST_ON_PAPER, leastLetters: LEAST_IN_LINE })
   return rows.reduce((sum, row) => sum + row.length, 0) >= GLANCED_LETTERS
-}
-
-function evenShare({ data, width, height }: Grey): number {
-  let even = 0
-  let blocks = 0
-  for (let top = 0; top + BLOCK <= height; top += BLOCK) {
-    for (let left = 0; left + BLOCK <= width; left += BLOCK) {
-      blocks++
-      if (isEven(data, width, left, top)) even++
-    }
-  }
-  return blocks === 0 ? 1 : even / blocks
-}
-
-function isEven(data: Uint8Array, width: number, left: number, top: number): boolean {
-  let darkest = 255
-  let lightest = 0
-  for (let y = top; y < top + BLOCK; y++) {
-    for (let at = y * width + left; at < y * width + left + BLOCK; at++) {
-      const value = data[at] as number
-      if (value < darkest) darkest = value
-      if (value > lightest) lightest = value
-    }
-    if (lightest - darkest > EVEN) return false
-  }
-  return true
 }
 
 /** Rows become columns. */

@@ -2,6 +2,7 @@ import type { TextFacts } from '../../src/media/picture/plan.ts'
 import type { Box, Size } from '../../src/media/picture/rule.ts'
 import { contentOf, NOISE } from './border.ts'
 import type { Pixels } from './decoder.ts'
+import { isBusy } from './even.ts'
 import { findText, mayHoldText } from './find-text.ts'
 import { type Grey, greyOf } from './grey.ts'
 import { decodeAt, type Original, type View } from './view.ts'
@@ -20,6 +21,8 @@ export interface Look {
 
 /** Pixels that are looked at, at most: text of a page in 600 dpi still stands above 6 px in them. */
 const VIEW_PIXELS = 2_100_000
+/** At this share of its width no grain is left of a photograph: each pixel is the mean of sixteen. */
+const WITHOUT_GRAIN = 1 / 4
 
 /**
  * Looks at a picture. A large JPEG is glanced at first in `glance`, the size it would be sent at as a photograph, because
@@ -30,8 +33,7 @@ export async function look(original: Original, glance: Size, crop: boolean): Pro
   const full = Math.min(1, Math.sqrt(VIEW_PIXELS / (size.width * size.height)))
   if (format === 'jpeg' && full < 1 && glance.width < size.width * full) {
     const view = await decodeAt(original, glance, true)
-    const grey = greyIn(view, original)
-    if (!mayHoldText(grey, 1 / view.scale))
+    if ((view.scale <= WITHOUT_GRAIN && isBusy(view)) || !mayHoldText(greyIn(view, original)))
       return { view, content: found(view, size, crop, NOISE.picture), text: null, spots: [], isDrawn: false }
   }
   const scaled = {

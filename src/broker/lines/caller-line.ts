@@ -4,6 +4,7 @@ import { FaultError } from '../../faults.ts'
 import type { Message, Peer } from '../../frames/peer.ts'
 import { type Instant, later, type Ms, ms } from '../../units.ts'
 import { closeWith } from '../live/dismissal.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { Pace } from './pace.ts'
 import { type HoldReason, Valve } from './valve.ts'
 
@@ -16,8 +17,6 @@ export interface CallerListener {
   gone(hungUp: boolean): void
 }
 
-/** Pings without any sign of life after which a peer is gone. */
-export const MISSED_PINGS = 2
 /** While input may not go on it is still read up to here, bytes, so that a caller who hangs up is noticed. */
 const MOST_KEPT = 1_024 * 1_024
 
@@ -31,7 +30,7 @@ export class CallerLine {
   /** Of audio, by the time it takes to speak; null while nothing limits it. */
   #speech: Pace | null = null
   #peer: Peer | null = null
-  #unanswered = 0
+  readonly #heartbeat = new Heartbeat()
   #whenReached: (() => void) | null = null
   /** Messages may not go on just now; those that have come all the same, and their bytes. */
   #isKeeping = false
@@ -55,7 +54,7 @@ export class CallerLine {
   attach(peer: Peer): void {
     this.giveWay()
     this.#peer = peer
-    this.#unanswered = 0
+    this.#heartbeat.heard()
     this.valve.peer = peer
     peer.listen({
       message: (message) => this.#heard(peer, message),
@@ -64,8 +63,10 @@ export class CallerLine {
         if (peer === this.#peer) this.#listener.drained()
       },
       alive: (isAnswer) => {
-        this.#unanswered = 0
-        if (isAnswer && peer === this.#peer) this.#reached()
+        // One that was replaced says nothing of its successor.
+        if (peer !== this.#peer) return
+        this.#heartbeat.heard()
+        if (isAnswer) this.#reached()
       },
       closed: (code) => {
         if (peer !== this.#peer) return
@@ -111,17 +112,13 @@ export class CallerLine {
 
   /** Every ping interval. False when the caller has missed too many: it is gone. */
   ping(): boolean {
-    if (this.#peer === null || !this.valve.isOpen) return true
-    if (this.#unanswered >= MISSED_PINGS) return false
-    this.#unanswered++
-    this.#peer.ping()
-    return true
+    return this.#peer === null || !this.valve.isOpen || this.#heartbeat.ping(this.#peer)
   }
 
   #heard(peer: Peer, message: Message): void {
     if (peer !== this.#peer) return
     const now = this.#clock.now()
-    this.#unanswered = 0
+    this.#heartbeat.heard()
     this.hasSpoken = true
     this.#pace(message.text.length, now)
     if (!this.#isKeeping && this.#kept.length === 0) return this.#listener.message(message)

@@ -2,8 +2,8 @@ import type { Clock } from '../../clock.ts'
 import { FaultError } from '../../faults.ts'
 import type { Message, Peer } from '../../frames/peer.ts'
 import { between, type Instant, seconds } from '../../units.ts'
-import { MISSED_PINGS } from './caller-line.ts'
 import type { Greeting } from './greeting.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { LastWords } from './last-words.ts'
 import { ownEvent } from './own-event.ts'
 import { type Loose, parseProviderEvent } from './provider-events.ts'
@@ -40,7 +40,7 @@ export class ProviderLine {
   readonly #listener: ProviderListener
   #peer: Peer | null = null
   #greeting: Greeting | null
-  #unanswered = 0
+  readonly #heartbeat = new Heartbeat()
   #leaving: LastWords | null = null
   #left: () => void = () => undefined
   /** When the provider was last heard. */
@@ -64,9 +64,7 @@ export class ProviderLine {
       message: (message) => this.#heard(message),
       binary: () => undefined,
       drained: () => this.#listener.drained(),
-      alive: () => {
-        this.#unanswered = 0
-      },
+      alive: () => this.#heartbeat.heard(),
       closed: (code, reason) => {
         this.#leaving?.end()
         if (peer !== this.#peer) return
@@ -126,11 +124,7 @@ export class ProviderLine {
 
   /** Every ping interval. False when the provider has missed too many: it is gone. */
   ping(): boolean {
-    if (this.#peer === null || !this.valve.isOpen) return true
-    if (this.#unanswered >= MISSED_PINGS) return false
-    this.#unanswered++
-    this.#peer.ping()
-    return true
+    return this.#peer === null || !this.valve.isOpen || this.#heartbeat.ping(this.#peer)
   }
 
   /** Treats the line as lost. */
@@ -148,7 +142,7 @@ export class ProviderLine {
 
   #heard(message: Message): void {
     this.heardAt = this.#clock.now()
-    this.#unanswered = 0
+    this.#heartbeat.heard()
     if (this.#greeting === null) {
       const event = this.#leaving === null ? null : parseProviderEvent(message.text)
       this.#listener.message(message)

@@ -9,6 +9,15 @@ function written(value: unknown, space: string): string {
   return JSON.stringify(value, null, space)
 }
 
+/** This provider answers none, and so many may wait for an answer. */
+const MOST_UPDATES = 64
+
+/** Keeps every frame but the updates of the session after the first `most`. */
+function atMostUpdates(most: number): (frame: string) => boolean {
+  let left = most
+  return (frame) => JSON.parse(frame).type !== 'session.update' || left-- > 0
+}
+
 const types = [
   'conversation.item.retrieve',
   'response.cancel',
@@ -50,6 +59,7 @@ describe('forwarding', () => {
         300,
       )
       .filter((frame) => !frame.includes('__proto__'))
+      .filter(atMostUpdates(MOST_UPDATES))
     for (const frame of frames) caller.send(frame)
     await upstream.until(() => upstream.received.length >= frames.length)
     expect(upstream.received).toEqual(frames)
